@@ -55,6 +55,13 @@ type RoleAttachmentSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Epoch *int64 `json:"epoch,omitempty"`
+
+	// userID is the user's spec.id when the attachment was made, stamped at
+	// admission. An attachment never passes to another person who comes to bear
+	// the same object name.
+	// +optional
+	// +kubebuilder:validation:MaxLength=36
+	UserID string `json:"userID,omitempty"`
 }
 
 // RoleAttachmentStatus says whether the attachment counts.

@@ -1,0 +1,96 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+// ruleWebhook lets nobody give a role more than they could bind themselves.
+type ruleWebhook struct {
+	client client.Client
+}
+
+var _ admission.Validator[*v1alpha1.AccessRule] = (*ruleWebhook)(nil)
+
+// ValidateCreate implements admission.Validator.
+func (w *ruleWebhook) ValidateCreate(ctx context.Context, r *v1alpha1.AccessRule) (admission.Warnings, error) {
+	return nil, w.validate(ctx, r)
+}
+
+// ValidateUpdate implements admission.Validator.
+func (w *ruleWebhook) ValidateUpdate(ctx context.Context, old, r *v1alpha1.AccessRule) (admission.Warnings, error) {
+	if equality.Semantic.DeepEqual(old.Spec, r.Spec) {
+		// Labels and finalizers give nobody anything.
+		return nil, nil
+	}
+	return nil, w.validate(ctx, r)
+}
+
+// ValidateDelete implements admission.Validator.
+func (w *ruleWebhook) ValidateDelete(context.Context, *v1alpha1.AccessRule) (admission.Warnings, error) {
+	return nil, nil
+}
+
+func (w *ruleWebhook) validate(ctx context.Context, r *v1alpha1.AccessRule) error {
+	if errs := metav1validation.ValidateLabelSelector(r.Spec.NamespaceSelector,
+		metav1validation.LabelSelectorValidationOptions{}, field.NewPath("spec", "namespaceSelector")); len(errs) > 0 {
+		return invalid("AccessRule", r.Name, errs...)
+	}
+	req, err := admission.RequestFromContext(ctx)
+	if err != nil {
+		return err
+	}
+	for _, namespace := range bindScopes(r) {
+		ok, err := allowed(ctx, w.client, req.UserInfo, authorizationv1.ResourceAttributes{
+			Verb:      "bind",
+			Group:     rbacv1.GroupName,
+			Version:   "v1",
+			Resource:  roleResource(r.Spec.RoleRef.Kind),
+			Name:      r.Spec.RoleRef.Name,
+			Namespace: namespace,
+		})
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return invalid("AccessRule", r.Name, field.Forbidden(field.NewPath("spec", "roleRef"),
+				fmt.Sprintf("%s may not bind %s %q %s: an AccessRule can give only what its author may bind",
+					author(req.UserInfo), r.Spec.RoleRef.Kind, r.Spec.RoleRef.Name, scopeWords(namespace))))
+		}
+	}
+	return nil
+}
+
+// bindScopes lists the namespaces in which the author must hold bind; "" is the
+// whole cluster. A selector can match any namespace, also later ones, so it
+// asks for the whole cluster.
+func bindScopes(r *v1alpha1.AccessRule) []string {
+	if r.Spec.ClusterWide || r.Spec.NamespaceSelector != nil {
+		return []string{""}
+	}
+	return r.Spec.Namespaces
+}
+
+func roleResource(kind v1alpha1.RoleRefKind) string {
+	if kind == v1alpha1.RoleKind {
+		return "roles"
+	}
+	return "clusterroles"
+}
+
+func scopeWords(namespace string) string {
+	if namespace == "" {
+		return "in every namespace"
+	}
+	return fmt.Sprintf("in namespace %q", namespace)
+}
