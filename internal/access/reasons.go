@@ -1,0 +1,49 @@
+package access
+
+// Reasons, in one word, for the decisions of this package. They appear in
+// status.reason and in conditions.
+const (
+	// ReasonActive is the reason of an active user, attachment or level.
+	ReasonActive = "Active"
+	// ReasonDeactivated says that spec.active is false.
+	ReasonDeactivated = "DeactivatedByProvider"
+	// ReasonInactive says that spec.active of a local user is false.
+	ReasonInactive = "Inactive"
+	// ReasonDeleted says that the identity provider deleted the user.
+	ReasonDeleted = "DeletedByProvider"
+	// ReasonSuspended says that an administrator suspended the user.
+	ReasonSuspended = "SuspendedLocally"
+
+	// ReasonDefaultLevel says that no level was given.
+	ReasonDefaultLevel = "DefaultLevel"
+	// ReasonUserSuspended says that nothing counts because the user is suspended.
+	ReasonUserSuspended = "UserSuspended"
+	// ReasonSuspendedSince says that the identity provider suspended the user
+	// after the level or the attachment was given.
+	ReasonSuspendedSince = "SuspendedSince"
+
+	// ReasonNotStarted says that startsAt lies ahead.
+	ReasonNotStarted = "NotStarted"
+	// ReasonExpired says that expiresAt has come.
+	ReasonExpired = "Expired"
+	// ReasonUserReplaced says that another user bears the name by now.
+	ReasonUserReplaced = "UserReplaced"
+	// ReasonUserNotFound says that there is no such user.
+	ReasonUserNotFound = "UserNotFound"
+	// ReasonRoleGone says that there is no such role, or no longer.
+	ReasonRoleGone = "RoleGone"
+
+	// ReasonAccepted is the reason of a subject that can be used.
+	ReasonAccepted = "Accepted"
+	// ReasonProviderNotFound says that the IdentityProvider is gone, and with it
+	// the rule that makes subjects.
+	ReasonProviderNotFound = "ProviderNotFound"
+	// ReasonSubjectEmpty says that the attribute the subject is made of is unset.
+	ReasonSubjectEmpty = "SubjectEmpty"
+	// ReasonSubjectReserved says that the subject starts with "system:".
+	ReasonSubjectReserved = "SubjectReserved"
+	// ReasonSubjectMalformed says that the subject can't be shown as it is.
+	ReasonSubjectMalformed = "SubjectMalformed"
+	// ReasonSubjectTaken says that an older user has the same subject.
+	ReasonSubjectTaken = "SubjectTaken"
+)
