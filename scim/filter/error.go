@@ -1,0 +1,32 @@
+package filter
+
+import "fmt"
+
+// The limits on what is parsed.
+const (
+	// MaxLength of a filter or path, in bytes.
+	MaxLength = 8 << 10
+	// MaxDepth of parentheses, brackets and nots in each other.
+	MaxDepth = 32
+)
+
+// Error is a filter or path that can't be understood (Offset ≥ 0) or that makes
+// no sense for the resource type (Offset < 0).
+type Error struct {
+	// Offset is where in the input, in bytes from 0; -1 when the syntax is fine.
+	Offset int
+	// Msg says what is wrong; it is for the client.
+	Msg string
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Offset < 0 {
+		return "filter: " + e.Msg
+	}
+	return fmt.Sprintf("filter: at character %d: %s", e.Offset+1, e.Msg)
+}
+
+func typeError(format string, args ...any) *Error {
+	return &Error{Offset: -1, Msg: fmt.Sprintf(format, args...)}
+}

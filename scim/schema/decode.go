@@ -1,0 +1,407 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Decode makes the canonical form of a resource that a client sent in POST or
+// PUT: attributes under the names of their schema, whatever the case and whether
+// nested, dotted or qualified; without nulls, empty values, unknown attributes
+// and those that only the server writes. Objects under the URN of an extension
+// that has no definition are kept as they are. Required attributes must be
+// there. The input isn't changed, but the result may share values with it. The
+// error is an *Error.
+//
+// Decoding what was decoded changes nothing.
+func Decode(rt *ResourceType, in map[string]any) (map[string]any, error) {
+	out := map[string]any{}
+	for _, e := range entries(rt, in) {
+		if err := decodeEntry(rt, out, e); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range rt.Core.Attributes {
+		if a.Required && out[a.Name] == nil {
+			return nil, &Error{Attribute: a.Name, Msg: "required, and missing or empty"}
+		}
+	}
+	return out, nil
+}
+
+// entry is a member of a JSON object that names an attribute.
+type entry struct {
+	ref   Ref
+	value any
+	rank  int
+	key   string
+}
+
+// entries looks the keys of a resource up and puts them in the order in which
+// later ones win: attributes of an extension that stand at the top level, then
+// plain ones, then those named by a path. JSON objects have no order of their
+// own.
+func entries(rt *ResourceType, in map[string]any) []entry {
+	list := make([]entry, 0, len(in))
+	for key, value := range in {
+		name, err := ParseKey(key, value)
+		if err != nil {
+			continue
+		}
+		ref, ok := rt.Find(name)
+		if !ok || ref.ReadOnly() {
+			continue
+		}
+		e := entry{ref: ref, value: value, key: key, rank: 1}
+		switch {
+		case ref.Attr != nil && ref.URN != "" && name.URN == "":
+			e.rank = 0
+		case name.Sub != "" || name.URN != "" && name.Attr != "":
+			e.rank = 2
+		}
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b entry) int {
+		if a.rank != b.rank {
+			return a.rank - b.rank
+		}
+		return strings.Compare(a.key, b.key)
+	})
+	return list
+}
+
+// ParseKey is ParseName for the key of a resource's JSON object. An object under
+// an unknown URN without a version is the extension itself, not an attribute.
+func ParseKey(key string, value any) (Name, error) {
+	name, err := ParseName(key)
+	if err != nil {
+		return Name{}, err
+	}
+	if _, isObject := value.(map[string]any); isObject && name.URN != "" && name.Sub == "" &&
+		!isKnownURN(name.URN) && versionedEnd(name.URN) == 0 {
+		return Name{URN: key}, nil
+	}
+	return name, nil
+}
+
+func decodeEntry(rt *ResourceType, out map[string]any, e entry) error {
+	ref := e.ref
+	switch {
+	case ref.AttrName == "" && ref.URN == "":
+		return nil
+	case ref.AttrName == "":
+		return decodeExtension(rt, out, ref.URN, e.value)
+	}
+	value := Clean(e.value)
+	if ref.Attr != nil {
+		if ref.Sub != nil && ref.Attr.MultiValued {
+			// emails.value says not which of the e-mail addresses.
+			return nil
+		}
+		var err error
+		if value, err = ref.Target().Decode(e.value); err != nil {
+			if ref.Sub != nil {
+				err = within(ref.AttrName, ".", err)
+			}
+			return within(ref.URN, ":", err)
+		}
+	}
+	if value == nil {
+		return nil
+	}
+	object := out
+	if ref.URN != "" {
+		object = child(object, Key(object, ref.URN))
+	}
+	key := ref.AttrName
+	if ref.Attr == nil {
+		key = Key(object, key)
+	}
+	if ref.SubName == "" {
+		object[key] = value
+		return nil
+	}
+	object = child(object, key)
+	object[Key(object, ref.SubName)] = value
+	return nil
+}
+
+// child returns the object at key, made if need be.
+func child(m map[string]any, key string) map[string]any {
+	if c, ok := m[key].(map[string]any); ok {
+		return c
+	}
+	c := map[string]any{}
+	m[key] = c
+	return c
+}
+
+func decodeExtension(rt *ResourceType, out map[string]any, urn string, value any) error {
+	if list, ok := value.([]any); ok && len(list) == 1 {
+		value = list[0]
+	}
+	ext := rt.Extension(urn)
+	if ext == nil {
+		// The copy is deep, because attributes named by a path may come on top.
+		if object, ok := Clean(value).(map[string]any); ok {
+			into := child(out, Key(out, urn))
+			for key, v := range object {
+				into[Key(into, key)] = v
+			}
+		}
+		return nil
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		if isEmpty(value) {
+			return nil
+		}
+		return &Error{Attribute: ext.ID, Msg: "expected an object, got " + kindOf(value)}
+	}
+	decoded, err := decodeObject(ext.Find, object)
+	if err != nil {
+		return within(ext.ID, ":", err)
+	}
+	if len(decoded) > 0 {
+		into := child(out, ext.ID)
+		for key, v := range decoded {
+			into[key] = v
+		}
+	}
+	return nil
+}
+
+// decodeObject decodes the members of a JSON object that name attributes,
+// leaving out the rest.
+func decodeObject(find func(string) *Attribute, in map[string]any) (map[string]any, error) {
+	out := make(map[string]any, len(in))
+	var twice []string
+	for key, v := range in {
+		a := find(key)
+		if a == nil || a.Mutability == ReadOnly {
+			continue
+		}
+		if _, ok := out[a.Name]; ok {
+			twice = append(twice, a.Name)
+			continue
+		}
+		decoded, err := a.Decode(v)
+		if err != nil {
+			return nil, err
+		}
+		if decoded != nil {
+			out[a.Name] = decoded
+		}
+	}
+	// A name in two spellings: the one that sorts last wins, whatever the map's
+	// order was.
+	for _, name := range twice {
+		last := ""
+		for key := range in {
+			if a := find(key); a != nil && a.Name == name && key > last {
+				last = key
+			}
+		}
+		decoded, err := find(last).Decode(in[last])
+		if err != nil {
+			return nil, err
+		}
+		if decoded != nil {
+			out[name] = decoded
+		}
+	}
+	return out, nil
+}
+
+// Decode makes the canonical form of a value of the attribute: a []any for a
+// multi-valued one, without duplicates and with at most one primary value. nil
+// means unassigned. The error is an *Error.
+func (a *Attribute) Decode(v any) (any, error) {
+	if !a.MultiValued {
+		return a.DecodeOne(v)
+	}
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	if len(list) > MaxValues && !a.Unbounded {
+		return nil, a.TooMany()
+	}
+	out := make([]any, 0, len(list))
+	for _, e := range list {
+		decoded, err := a.DecodeOne(e)
+		if err != nil {
+			return nil, err
+		}
+		if decoded != nil {
+			out = append(out, decoded)
+		}
+	}
+	if out = a.Normalize(out); len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// TooMany is the error for more than MaxValues values.
+func (a *Attribute) TooMany() error {
+	return &Error{Attribute: a.Name, Msg: fmt.Sprintf("more than %d values", MaxValues)}
+}
+
+// DecodeOne is Decode for one value of a multi-valued attribute. A one-element
+// array stands for its element.
+func (a *Attribute) DecodeOne(v any) (any, error) {
+	for {
+		list, ok := v.([]any)
+		if !ok || len(list) > 1 {
+			break
+		}
+		if len(list) == 0 {
+			return nil, nil
+		}
+		v = list[0]
+	}
+	if isEmpty(v) {
+		return nil, nil
+	}
+	if a.Type == Complex {
+		return a.decodeComplex(v)
+	}
+	// Some clients wrap simple values as if they were complex.
+	if object, ok := v.(map[string]any); ok {
+		value := lookup(object, "value")
+		if value == nil {
+			return nil, wrongType(a, v)
+		}
+		return a.DecodeOne(value)
+	}
+	return a.decodeSimple(v)
+}
+
+func (a *Attribute) decodeComplex(v any) (any, error) {
+	value := a.Find("value")
+	object, ok := v.(map[string]any)
+	if !ok {
+		if _, isList := v.([]any); isList || value == nil {
+			return nil, wrongType(a, v)
+		}
+		object = map[string]any{value.Name: v}
+	}
+	out, err := decodeObject(a.Find, object)
+	if err != nil {
+		return nil, within(a.Name, ".", err)
+	}
+	// manager and members may come with nothing but the address of the resource.
+	if ref := a.Find("$ref"); ref != nil && value != nil && out[value.Name] == nil {
+		if s, ok := lookup(object, ref.Name).(string); ok {
+			if id := s[strings.LastIndexByte(s, '/')+1:]; id != "" {
+				out[value.Name] = id
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+func (a *Attribute) decodeSimple(v any) (any, error) {
+	switch a.Type {
+	case Boolean:
+		if b, ok := ParseBool(v); ok {
+			return b, nil
+		}
+	case Integer, Decimal:
+		switch v := v.(type) {
+		case json.Number, float64:
+			return v, nil
+		case string:
+			var n json.Number
+			if json.Unmarshal([]byte(v), &n) == nil && n != "" {
+				return n, nil
+			}
+		}
+	case DateTime:
+		if s, ok := v.(string); ok {
+			if _, ok := ParseTime(s); ok {
+				return s, nil
+			}
+		}
+	default:
+		if s, ok := v.(string); ok {
+			return s, nil
+		}
+	}
+	return nil, wrongType(a, v)
+}
+
+// ParseBool reads a boolean, or a string that says true or false in any case,
+// as Entra ID sends them.
+func ParseBool(v any) (b, ok bool) {
+	switch v := v.(type) {
+	case bool:
+		return v, true
+	case string:
+		if strings.EqualFold(v, "true") {
+			return true, true
+		}
+		return false, strings.EqualFold(v, "false")
+	}
+	return false, false
+}
+
+// ParseTime reads a dateTime (RFC 7643 section 2.3.5). Without a zone it is UTC.
+func ParseTime(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// isEmpty says whether a value means unassigned (RFC 7643 section 2.5; clients
+// write "" too).
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// Clean returns a deep copy of a value without whatever means unassigned; nil
+// if nothing is left. It is the canonical form of values without a definition.
+func Clean(v any) any {
+	switch t := v.(type) {
+	case map[string]any:
+		m := make(map[string]any, len(t))
+		for k, e := range t {
+			if e = Clean(e); e != nil {
+				m[k] = e
+			}
+		}
+		v = m
+	case []any:
+		s := make([]any, 0, len(t))
+		for _, e := range t {
+			if e = Clean(e); e != nil {
+				s = append(s, e)
+			}
+		}
+		v = s
+	}
+	if isEmpty(v) {
+		return nil
+	}
+	return v
+}
