@@ -1,0 +1,279 @@
+package projection
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+// parallelWrites is how many bindings of one rule are written at once.
+const parallelWrites = 8
+
+// Writer applies plans.
+type Writer struct {
+	// Client writes.
+	Client client.Client
+	// Live reads from the API server: a binding that the cache doesn't have
+	// because it is not labelled as ours, or not any more.
+	Live client.Reader
+	// Written is told of each object that was written, as the API server
+	// answered; may be nil.
+	Written func(client.Object)
+}
+
+// Refusal is a binding that the API server does not let us write, for a reason
+// that trying again won't change.
+type Refusal struct {
+	Namespace string
+	Name      string
+	Message   string
+}
+
+// Apply carries out a plan: withdrawals, then grants, then what is to be pruned.
+// A failure stops nothing but the pruning, which would take away what a failed
+// grant was to replace. The error is worth a retry; refusals are not.
+func (w *Writer) Apply(ctx context.Context, rule *v1alpha1.AccessRule, plan *Plan) ([]Refusal, error) {
+	var refusals []Refusal
+	withdrawn, errWithdraw := w.each(ctx, rule, plan.Withdraw, w.withdraw)
+	granted, errGrant := w.each(ctx, rule, plan.Grant, w.grant)
+	refusals = append(withdrawn, granted...)
+	if err := errors.Join(errWithdraw, errGrant); err != nil {
+		return refusals, err
+	}
+	// What the rule no longer asks for goes also when its successor was refused.
+	pruned, err := w.each(ctx, rule, plan.Prune, w.withdraw)
+	return append(refusals, pruned...), err
+}
+
+type write func(context.Context, *v1alpha1.AccessRule, Binding) (*Refusal, error)
+
+func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings []Binding, do write) ([]Refusal, error) {
+	if len(bindings) == 1 {
+		refusal, err := do(ctx, rule, bindings[0])
+		if refusal != nil {
+			return []Refusal{*refusal}, err
+		}
+		return nil, err
+	}
+	var (
+		mu       sync.Mutex
+		refusals []Refusal
+		errs     []error
+		group    errgroup.Group
+	)
+	group.SetLimit(parallelWrites)
+	for _, b := range bindings {
+		group.Go(func() error {
+			refusal, err := do(ctx, rule, b)
+			mu.Lock()
+			defer mu.Unlock()
+			if refusal != nil {
+				refusals = append(refusals, *refusal)
+			}
+			if err != nil {
+				errs = append(errs, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are collected in errs: one must not stop the others
+	slices.SortFunc(refusals, func(a, b Refusal) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return refusals, errors.Join(errs...)
+}
+
+// withdraw takes subjects out. Updating a binding asks for the right to bind its
+// role; when that has been taken from us, the binding goes as a whole, because
+// a suspended user must not keep access for the sake of others.
+func (w *Writer) withdraw(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) (*Refusal, error) {
+	if len(b.Subjects) == 0 {
+		return nil, w.delete(ctx, b)
+	}
+	err := w.update(ctx, rule, b)
+	if apierrors.IsForbidden(err) {
+		refusal := refuse(b, err)
+		return &refusal, w.delete(ctx, b)
+	}
+	if apierrors.IsNotFound(err) {
+		// Gone already; the watch tells us, and the next plan puts back the rest.
+		return nil, nil
+	}
+	return nil, err
+}
+
+func (w *Writer) grant(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) (*Refusal, error) {
+	var err error
+	if b.Current == nil {
+		err = w.create(ctx, rule, b)
+		if apierrors.IsAlreadyExists(err) {
+			return w.takeBack(ctx, rule, b)
+		}
+	} else {
+		err = w.update(ctx, rule, b)
+	}
+	return settle(b, err)
+}
+
+// settle tells refusals from errors that are worth a retry.
+func settle(b Binding, err error) (*Refusal, error) {
+	switch {
+	case err == nil:
+		return nil, nil
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), missing(err) == "namespaces":
+		// Skipped; the watch tells us when that changes.
+		return nil, nil
+	case missing(err) == "rolebindings", missing(err) == "clusterrolebindings":
+		// Our cache still had it.
+		return nil, err
+	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsNotFound(err):
+		refusal := refuse(b, err)
+		return &refusal, nil
+	default:
+		return nil, err
+	}
+}
+
+// missing returns the resource that a NotFound speaks of: the namespace, the
+// binding itself, or the role it refers to.
+func missing(err error) string {
+	var status apierrors.APIStatus
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) || status.Status().Details == nil {
+		return ""
+	}
+	return status.Status().Details.Kind
+}
+
+// takeBack deals with a name that is taken by an object without our labels. If
+// the rule controls it, somebody took the labels off; otherwise it is somebody
+// else's, and stays as it is.
+func (w *Writer) takeBack(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) (*Refusal, error) {
+	current := empty(b.Namespace)
+	if err := w.Live.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: b.Name}, current); err != nil {
+		return nil, fmt.Errorf("read the binding %s that is in the way: %w", b.path(), err)
+	}
+	if !Ours(current, rule) {
+		return &Refusal{Namespace: b.Namespace, Name: b.Name,
+			Message: fmt.Sprintf("%s exists and is not managed by Rollcall: it is left alone", b.path())}, nil
+	}
+	if roleRefOf(current) != RoleRef(rule) {
+		b.Current = current
+		if err := w.delete(ctx, b); err != nil {
+			return nil, err
+		}
+		return settle(b, w.create(ctx, rule, b))
+	}
+	b.Current = current
+	return settle(b, w.update(ctx, rule, b))
+}
+
+func (w *Writer) create(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) error {
+	o := empty(b.Namespace)
+	o.SetNamespace(b.Namespace)
+	o.SetName(b.Name)
+	switch o := o.(type) {
+	case *rbacv1.RoleBinding:
+		o.RoleRef = RoleRef(rule)
+	case *rbacv1.ClusterRoleBinding:
+		o.RoleRef = RoleRef(rule)
+	}
+	dress(o, rule, b.Name)
+	setSubjects(o, b.Subjects)
+	if err := w.Client.Create(ctx, o); err != nil {
+		return fmt.Errorf("create %s: %w", b.path(), err)
+	}
+	w.written(o)
+	return nil
+}
+
+func (w *Writer) update(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) error {
+	o, _ := b.Current.DeepCopyObject().(client.Object)
+	dress(o, rule, b.Name)
+	setSubjects(o, b.Subjects)
+	if err := w.Client.Update(ctx, o); err != nil {
+		return fmt.Errorf("update %s: %w", b.path(), err)
+	}
+	w.written(o)
+	return nil
+}
+
+func (w *Writer) delete(ctx context.Context, b Binding) error {
+	uid := b.Current.GetUID()
+	o := empty(b.Namespace)
+	o.SetNamespace(b.Namespace)
+	o.SetName(b.Name)
+	err := w.Client.Delete(ctx, o, client.Preconditions{UID: &uid})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("delete %s: %w", b.path(), err)
+	}
+	return nil
+}
+
+func (w *Writer) written(o client.Object) {
+	if w.Written != nil {
+		w.Written(o)
+	}
+}
+
+// dress puts on what marks a binding as ours, and leaves other labels and
+// annotations alone. A binding of another family, which is on its way out, keeps
+// the shard it has.
+func dress(o client.Object, rule *v1alpha1.AccessRule, name string) {
+	shard, ok := shardOf(family(rule), name)
+	if ok {
+		o.SetLabels(merge(o.GetLabels(), labels(rule, shard)))
+	}
+	o.SetAnnotations(merge(o.GetAnnotations(), annotations(rule)))
+	if rule.UID != "" {
+		o.SetOwnerReferences([]metav1.OwnerReference{owner(rule)})
+	}
+}
+
+func merge(into, from map[string]string) map[string]string {
+	if into == nil {
+		return from
+	}
+	for k, v := range from {
+		into[k] = v
+	}
+	return into
+}
+
+func setSubjects(o client.Object, subjects []rbacv1.Subject) {
+	switch o := o.(type) {
+	case *rbacv1.RoleBinding:
+		o.Subjects = subjects
+	case *rbacv1.ClusterRoleBinding:
+		o.Subjects = subjects
+	}
+}
+
+func empty(namespace string) client.Object {
+	if namespace == "" {
+		return &rbacv1.ClusterRoleBinding{}
+	}
+	return &rbacv1.RoleBinding{}
+}
+
+func refuse(b Binding, err error) Refusal {
+	return Refusal{Namespace: b.Namespace, Name: b.Name, Message: err.Error()}
+}
+
+func (b Binding) path() string {
+	if b.Namespace == "" {
+		return "ClusterRoleBinding " + b.Name
+	}
+	return "RoleBinding " + b.Namespace + "/" + b.Name
+}

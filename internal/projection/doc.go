@@ -1,0 +1,12 @@
+// Package projection keeps RoleBindings and ClusterRoleBindings in step with an
+// AccessRule: the declared state is what the rule and the holders of its role
+// ask for, the current state is what the cluster has, and a Plan is the
+// difference.
+//
+//   - name: what the bindings of a rule are called, and which bindings are ours.
+//   - shard: how subjects are spread over bindings of bounded size.
+//   - plan: declared against current state, without side effects.
+//   - apply: the plan's writes, withdrawals first.
+//
+// A binding that is not ours is never changed, whatever it is called.
+package projection
