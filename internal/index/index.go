@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/projection"
 	"github.com/rollcall-dev/rollcall/scim/fold"
 )
 
@@ -29,8 +30,8 @@ const (
 	// UserByRoleID finds users by the id of a role in spec.memberships.
 	UserByRoleID = "user.roleId"
 	// UserBySubject finds users by every folded value that a subject rule could
-	// make their RBAC subject from, before any prefix: remoteIdentity,
-	// userName, externalId, e-mail addresses.
+	// make their RBAC subject from, before any prefix: the ServiceAccount,
+	// remoteIdentity, userName, externalId, e-mail addresses.
 	UserBySubject = "user.subject"
 
 	// RoleByProvider finds roles by provider; LocalManager for local ones.
@@ -130,6 +131,9 @@ func SubjectCandidates(u *v1alpha1.ProvisionedUser) []string {
 			values = append(values, v)
 		}
 	}
+	if ref := u.Spec.ServiceAccountRef; ref != nil {
+		add("system:serviceaccount:" + ref.Namespace + ":" + ref.Name)
+	}
 	add(u.Spec.RemoteIdentity)
 	add(u.Spec.UserName)
 	add(u.Spec.ExternalID)
@@ -172,10 +176,7 @@ func emails(u *v1alpha1.ProvisionedUser) []string {
 }
 
 func ruleOfBinding(o client.Object) []string {
-	if o.GetLabels()[v1alpha1.ManagedByLabel] != v1alpha1.ManagedByValue {
-		return nil
-	}
-	if rule := o.GetLabels()[v1alpha1.AccessRuleLabel]; rule != "" {
+	if rule, ours := projection.RuleOf(o); ours {
 		return []string{rule}
 	}
 	return nil
