@@ -1,0 +1,162 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/rollcall-dev/rollcall/hack/controlplane/assets"
+)
+
+// ManagerOptions say how to run the manager. The zero value is right for most.
+type ManagerOptions struct {
+	// SCIMPort fixes the port of the SCIM server; 0 takes a free one.
+	SCIMPort int
+	// LeaderElect makes the manager wait for the lease.
+	LeaderElect bool
+	// Args are added to the command line.
+	Args []string
+	// Env is added to the environment, as NAME=value.
+	Env []string
+}
+
+// Manager is Rollcall's manager, running as a process under the rights of its
+// ServiceAccount.
+type Manager struct {
+	// SCIMURL is the base of all Tenant URLs.
+	SCIMURL string
+	// MetricsURL serves Prometheus metrics.
+	MetricsURL string
+	// HealthURL serves healthz and readyz below it.
+	HealthURL string
+
+	process *process
+}
+
+// StartManager builds the manager, once in a program, starts it and waits until it
+// says that it is ready.
+func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
+	binary, err := buildManager(ctx, c.root)
+	if err != nil {
+		return nil, err
+	}
+	webhookPort, certDir, err := c.Webhooks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ports [3]int
+	ports[0] = o.SCIMPort
+	for i := range ports {
+		if ports[i] == 0 {
+			if ports[i], err = FreePort(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	kubeconfig, err := c.Kubeconfig("manager", c.manager)
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{
+		SCIMURL:    "http://" + address(ports[0]),
+		MetricsURL: "http://" + address(ports[1]) + "/metrics",
+		HealthURL:  "http://" + address(ports[2]),
+	}
+	args := []string{
+		"--kubeconfig=" + kubeconfig,
+		"--namespace=" + Namespace,
+		"--scim-bind-address=" + address(ports[0]),
+		"--external-url=" + m.SCIMURL,
+		"--metrics-bind-address=" + address(ports[1]),
+		"--health-probe-bind-address=" + address(ports[2]),
+		"--webhook-port=" + strconv.Itoa(webhookPort),
+		"--webhook-cert-dir=" + certDir,
+		"--leader-elect=" + strconv.FormatBool(o.LeaderElect),
+	}
+	m.process, err = startProcess("manager", binary, append(args, o.Args...), c.file("manager.log"), o.Env...)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.managers = append(c.managers, m)
+	c.mu.Unlock()
+
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := m.process.ready(ctx, m.HealthURL+"/readyz", nil); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// TenantURL returns what to paste into the identity provider's form.
+func (m *Manager) TenantURL(provider string) string {
+	return m.SCIMURL + "/" + provider + "/scim/v2"
+}
+
+// Kill ends the manager as a crash would, and waits for its end.
+func (m *Manager) Kill() error { return m.process.kill() }
+
+// Stop asks the manager to stop, as a rollout does, and waits for its end.
+func (m *Manager) Stop() error { return m.process.stop(stopTimeout) }
+
+// Pause freezes the manager: it holds its connections and answers nothing.
+func (m *Manager) Pause() error { return m.process.pause() }
+
+// Resume ends Pause.
+func (m *Manager) Resume() error { return m.process.resume() }
+
+// Done is closed when the process has ended.
+func (m *Manager) Done() <-chan struct{} { return m.process.done }
+
+// LogPath is the file with everything it wrote; a second manager of a cluster
+// appends to the same.
+func (m *Manager) LogPath() string { return m.process.log }
+
+// Pid is the number of the process.
+func (m *Manager) Pid() int { return m.process.cmd.Process.Pid }
+
+var managerBuild struct {
+	sync.Mutex
+	path string
+}
+
+// buildManager compiles into the cache, in a folder per checkout, so that the
+// programs that need the manager one after the other link it once.
+func buildManager(ctx context.Context, root string) (string, error) {
+	managerBuild.Lock()
+	defer managerBuild.Unlock()
+	if managerBuild.path != "" {
+		return managerBuild.path, nil
+	}
+	cache, err := assets.Cache()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(root))
+	dir := filepath.Join(cache, "manager", hex.EncodeToString(sum[:8]))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "manager")
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", path, "./cmd/manager")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	var messages bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &messages, &messages
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("building the manager: %w\n%s", err, messages.String())
+	}
+	managerBuild.path = path
+	return path, nil
+}
+
+func encodeBase64(text []byte) string { return base64.StdEncoding.EncodeToString(text) }

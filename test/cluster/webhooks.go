@@ -1,0 +1,123 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// webhookServing is where admission webhooks are expected.
+type webhookServing struct {
+	port    int
+	certDir string
+}
+
+// Webhooks installs the webhook configurations of config/webhook, aimed at this
+// machine, and returns where to serve them and the folder with the certificate
+// (tls.crt, tls.key). From then on, writes to the kinds they watch fail until
+// something serves them. StartManager calls it; a test that runs a manager in its
+// own process calls it itself.
+func (c *Cluster) Webhooks(ctx context.Context) (port int, certDir string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.webhooks != nil {
+		return c.webhooks.port, c.webhooks.certDir, nil
+	}
+	serving := &webhookServing{certDir: c.file("webhook")}
+	if serving.port, err = FreePort(ctx); err != nil {
+		return 0, "", err
+	}
+	if err := c.serverCertificate("webhook", "tls.crt", "tls.key"); err != nil {
+		return 0, "", err
+	}
+	configurations, err := c.manifests("webhook/*.yaml")
+	if err != nil {
+		return 0, "", err
+	}
+	installed := map[string]bool{}
+	for _, object := range configurations {
+		kind := object.GetKind()
+		if kind != "MutatingWebhookConfiguration" && kind != "ValidatingWebhookConfiguration" {
+			continue
+		}
+		if err := c.aim(object, serving.port); err != nil {
+			return 0, "", err
+		}
+		if err := c.apply(ctx, object); err != nil {
+			return 0, "", err
+		}
+		installed[kind] = true
+	}
+	for kind, probe := range probes {
+		if !installed[kind] {
+			continue
+		}
+		if err := c.waitForWebhook(ctx, probe); err != nil {
+			return 0, "", fmt.Errorf("waiting for the %s to be in force: %w", kind, err)
+		}
+	}
+	c.webhooks = serving
+	return serving.port, serving.certDir, nil
+}
+
+// aim replaces the reference to a Service, which needs a pod network, by a URL.
+func (c *Cluster) aim(configuration *unstructured.Unstructured, port int) error {
+	webhooks, _, err := unstructured.NestedSlice(configuration.Object, "webhooks")
+	if err != nil {
+		return fmt.Errorf("reading %s %s: %w", configuration.GetKind(), configuration.GetName(), err)
+	}
+	for _, webhook := range webhooks {
+		fields, ok := webhook.(map[string]any)
+		if !ok {
+			return fmt.Errorf("reading %s %s: a webhook is no object", configuration.GetKind(), configuration.GetName())
+		}
+		path, _, err := unstructured.NestedString(fields, "clientConfig", "service", "path")
+		if err != nil {
+			return fmt.Errorf("reading %s %s: %w", configuration.GetKind(), configuration.GetName(), err)
+		}
+		fields["clientConfig"] = map[string]any{
+			"url":      "https://" + address(port) + path,
+			"caBundle": encodeBase64(c.ca.pem),
+		}
+	}
+	return unstructured.SetNestedSlice(configuration.Object, webhooks, "webhooks")
+}
+
+// probes are writes that the webhooks of each kind have a say in.
+var probes = map[string]string{
+	"MutatingWebhookConfiguration": `
+apiVersion: identity.rollcall.dev/v1alpha1
+kind: RoleAttachment
+metadata: {name: probe}
+spec: {user: probe, role: probe}
+`,
+	"ValidatingWebhookConfiguration": `
+apiVersion: identity.rollcall.dev/v1alpha1
+kind: AccessRule
+metadata: {name: probe}
+spec: {role: probe, roleRef: {kind: ClusterRole, name: view}, clusterWide: true}
+`,
+}
+
+// waitForWebhook returns when the API server, which learns of a configuration a
+// moment after it was written, tries to call the webhook. Nothing serves it yet.
+func (c *Cluster) waitForWebhook(ctx context.Context, text string) error {
+	objects, err := decode([]byte(text))
+	if err != nil {
+		return err
+	}
+	var last error
+	err = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
+		last = c.client.Create(ctx, objects[0].DeepCopy(), client.DryRunAll)
+		return last != nil && strings.Contains(last.Error(), "failed calling webhook"), nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w; the last answer: %v", err, last)
+	}
+	return nil
+}
