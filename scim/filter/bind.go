@@ -6,32 +6,266 @@ import "github.com/rollcall-dev/rollcall/scim/schema"
 type Predicate func(map[string]any) bool
 
 // Bind checks a filter against a resource type and returns its predicate. An
-// attribute that the type doesn't have is no error: it matches nothing. A
+// attribute that the type doesn't have is no error: it has no value. A
 // comparison that can't be made, such as active gt true, is an *Error.
 //
-// The predicate works on canonical resources. Filters on members or groups need
-// them in the resource; see Uses.
-func Bind(e Expr, rt *schema.ResourceType) (Predicate, error) { return nil, typeError("") }
+// A condition on a multi-valued attribute holds when one of its values fulfils
+// it. A complex attribute without sub-attribute is compared by its value. ne
+// holds for attributes without a value, as eq null does.
+//
+// The predicate works on canonical resources, and may be called from several
+// goroutines. Filters on members or groups need them in the resource; see Uses.
+func Bind(e Expr, rt *schema.ResourceType) (Predicate, error) {
+	return bind(e, func(n schema.Name) (field, bool) {
+		ref, ok := rt.Find(n)
+		if !ok || ref.AttrName == "" {
+			return field{}, false
+		}
+		return newField(rt, ref), true
+	})
+}
 
 // BindValue is Bind for the filter of a value path, whose names are
 // sub-attributes of attr.
-func BindValue(e Expr, attr *schema.Attribute) (Predicate, error) { return nil, typeError("") }
-
-// Equality is a condition that every match fulfils: some value of the attribute
-// equals Value.
-type Equality struct {
-	// Path is the canonical name of a simple attribute: userName, emails.value,
-	// members.value, urn:…:User:employeeNumber.
-	Path string
-	// Value to compare as the attribute's CaseExact says: not folded yet.
-	Value string
+func BindValue(e Expr, attr *schema.Attribute) (Predicate, error) {
+	return bind(e, func(n schema.Name) (field, bool) {
+		sub := attr.Find(n.Attr)
+		if sub == nil || n.URN != "" || n.Sub != "" {
+			return field{}, false
+		}
+		return field{
+			name: sub.Name,
+			attr: sub,
+			get:  func(m map[string]any) any { return m[sub.Name] },
+		}, true
+	})
 }
 
-// Conjuncts returns the equalities on string attributes that must hold for the
-// filter to hold. They are necessary, not sufficient: the predicate still has
-// to be asked.
-func Conjuncts(e Expr, rt *schema.ResourceType) []Equality { return nil }
+// bindAny is BindValue for attributes that have no definition.
+func bindAny(e Expr) (Predicate, error) {
+	return bind(e, func(n schema.Name) (field, bool) {
+		key := schema.Name{Attr: n.Attr}.String()
+		return field{
+			name: key,
+			get:  func(m map[string]any) any { return m[schema.Key(m, key)] },
+			sub:  n.Sub,
+		}, n.URN == ""
+	})
+}
 
-// Uses says whether the filter's verdict may depend on that top-level
-// attribute, such as members.
-func Uses(e Expr, rt *schema.ResourceType, attribute string) bool { return false }
+func bind(e Expr, find func(schema.Name) (field, bool)) (Predicate, error) {
+	switch e := e.(type) {
+	case And:
+		terms, err := bindAll(e.Terms, find)
+		if err != nil {
+			return nil, err
+		}
+		return func(m map[string]any) bool {
+			for _, t := range terms {
+				if !t(m) {
+					return false
+				}
+			}
+			return true
+		}, nil
+	case Or:
+		terms, err := bindAll(e.Terms, find)
+		if err != nil {
+			return nil, err
+		}
+		return func(m map[string]any) bool {
+			for _, t := range terms {
+				if t(m) {
+					return true
+				}
+			}
+			return false
+		}, nil
+	case Not:
+		term, err := bind(e.Term, find)
+		if err != nil {
+			return nil, err
+		}
+		return func(m map[string]any) bool { return !term(m) }, nil
+	case Present:
+		f, ok := find(e.Attr)
+		if !ok {
+			return never, nil
+		}
+		return f.present, nil
+	case ValuePath:
+		f, ok := find(e.Attr)
+		if !ok || f.attr != nil && f.attr.Type != schema.Complex {
+			return never, nil
+		}
+		return bindValuePath(f, e.Filter)
+	case Compare:
+		f, ok := find(e.Attr)
+		if !ok {
+			absent := e.Op == Ne && e.Value != nil || e.Op == Eq && e.Value == nil
+			return func(map[string]any) bool { return absent }, nil
+		}
+		return bindCompare(f, e)
+	default:
+		return nil, typeError("%T is no filter", e)
+	}
+}
+
+func never(map[string]any) bool { return false }
+
+func bindAll(terms []Expr, find func(schema.Name) (field, bool)) ([]Predicate, error) {
+	bound := make([]Predicate, len(terms))
+	for i, t := range terms {
+		var err error
+		if bound[i], err = bind(t, find); err != nil {
+			return nil, err
+		}
+	}
+	return bound, nil
+}
+
+func bindValuePath(f field, filter Expr) (Predicate, error) {
+	var inner Predicate
+	var err error
+	if f.attr != nil {
+		inner, err = BindValue(filter, f.attr)
+	} else {
+		inner, err = bindAny(filter)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return func(m map[string]any) bool {
+		for _, v := range values(f.get(m)) {
+			if object, ok := v.(map[string]any); ok && inner(object) {
+				return true
+			}
+		}
+		return false
+	}, nil
+}
+
+func bindCompare(f field, e Compare) (Predicate, error) {
+	if e.Value == nil {
+		switch e.Op {
+		case Eq:
+			return func(m map[string]any) bool { return !f.present(m) }, nil
+		case Ne:
+			return f.present, nil
+		}
+		return nil, typeError("%s %s null: null can be compared with eq and ne only", f.name, e.Op)
+	}
+	leaf, err := f.leaf()
+	if err != nil {
+		return nil, err
+	}
+	test, err := newTest(f.name, leaf, e.Op, e.Value)
+	if err != nil {
+		return nil, err
+	}
+	return func(m map[string]any) bool {
+		found := false
+		for _, v := range values(f.get(m)) {
+			if v = f.value(v); v == nil {
+				continue
+			}
+			found = true
+			if test(v) {
+				return true
+			}
+		}
+		return !found && e.Op == Ne
+	}, nil
+}
+
+// field is an attribute that a condition speaks of.
+type field struct {
+	// name is for messages.
+	name string
+	// attr is nil for attributes without a definition.
+	attr *schema.Attribute
+	// get returns the attribute's value or values.
+	get func(map[string]any) any
+	// sub is the sub-attribute, if the condition names one, and subAttr its
+	// definition.
+	sub     string
+	subAttr *schema.Attribute
+}
+
+func newField(rt *schema.ResourceType, ref schema.Ref) field {
+	f := field{name: ref.String(), attr: ref.Attr, get: ref.Get, sub: ref.SubName, subAttr: ref.Sub}
+	if ref.URN != "" {
+		return f
+	}
+	// The server puts these in on the way out, so they are not in the resource.
+	switch {
+	case ref.AttrName == "schemas":
+		f.get = func(m map[string]any) any {
+			var urns []any
+			for _, urn := range schema.Schemas(rt, m) {
+				urns = append(urns, urn)
+			}
+			return urns
+		}
+	case ref.AttrName == "meta" && ref.SubName == "resourceType":
+		f.get = func(map[string]any) any { return map[string]any{"resourceType": rt.Name} }
+	}
+	return f
+}
+
+// leaf returns the definition of what is compared: nil where there is none.
+func (f field) leaf() (*schema.Attribute, error) {
+	switch {
+	case f.attr == nil:
+		return nil, nil
+	case f.subAttr != nil:
+		return f.subAttr, nil
+	case f.attr.Type != schema.Complex:
+		return f.attr, nil
+	}
+	if value := f.attr.Find("value"); value != nil {
+		return value, nil
+	}
+	return nil, typeError("%s is complex: compare one of its sub-attributes, such as %s.%s", f.name, f.name, f.attr.Sub[0].Name)
+}
+
+// value returns what is compared of one value of the attribute.
+func (f field) value(v any) any {
+	object, ok := v.(map[string]any)
+	switch {
+	case !ok && f.sub == "":
+		return v
+	case !ok:
+		return nil
+	case f.subAttr != nil:
+		return object[f.subAttr.Name]
+	case f.sub != "":
+		return object[schema.Key(object, f.sub)]
+	default:
+		return object["value"]
+	}
+}
+
+func (f field) present(m map[string]any) bool {
+	for _, v := range values(f.get(m)) {
+		if f.sub != "" {
+			v = f.value(v)
+		}
+		if v != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// values returns the values of an attribute, be it multi-valued or not.
+func values(v any) []any {
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	default:
+		return []any{v}
+	}
+}

@@ -1,14 +1,19 @@
 package patch
 
 import (
+	"net/http"
+	"strings"
+
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
 // The limits of one request; more is 413.
 const (
 	MaxOperations = 1000
-	MaxValues     = 10000
+	// MaxValues is the longest array in one operation.
+	MaxValues = 10000
 )
 
 // Op is what an operation does.
@@ -36,31 +41,89 @@ type Operation struct {
 }
 
 // Parse parses the body of a PATCH request, decoded from JSON (numbers as
-// json.Number or float64).
-func Parse(body map[string]any) (*Request, error) { return nil, nil }
-
-// ApplyUser returns the user after the request.
-func ApplyUser(user scim.Resource, req *Request) (scim.Resource, error) { return nil, nil }
-
-// ApplyGroup returns the group after the request, and what happens to its
-// members. The group is without its members attribute, and so is the result.
-// current is called only for filters on members that are no plain list of ids.
-func ApplyGroup(group scim.Resource, current scim.CurrentMembers, req *Request) (scim.Resource, scim.MemberChange, error) {
-	return nil, scim.MemberChange{}, nil
+// json.Number or float64). Its schemas may be missing, and names and op are
+// understood in any case. No operations are a request that does nothing.
+func Parse(body map[string]any) (*Request, error) {
+	raw, ok := body[schema.Key(body, "Operations")]
+	if !ok {
+		return nil, scim.BadRequest(scim.InvalidSyntax, "the body has no Operations: send {\"schemas\": [...], \"Operations\": [...]}")
+	}
+	list, ok := raw.([]any)
+	if !ok {
+		if raw != nil {
+			return nil, scim.BadRequest(scim.InvalidSyntax, "Operations must be an array")
+		}
+	}
+	if len(list) > MaxOperations {
+		return nil, tooLarge("%d operations, the most is %d: send several requests", len(list), MaxOperations)
+	}
+	req := &Request{Operations: make([]Operation, 0, len(list))}
+	for i, e := range list {
+		op, err := parseOperation(e)
+		if err != nil {
+			return nil, locate(i, op, err)
+		}
+		req.Operations = append(req.Operations, op)
+	}
+	return req, nil
 }
 
-// ReplaceUser returns the user after a PUT of next, which is decoded: what the
-// server owns (id, meta, groups) stays, and so does active when next has none.
-func ReplaceUser(current, next scim.Resource) scim.Resource { return nil }
-
-// ReplaceGroup returns the group after a PUT of next, which is decoded and may
-// have members, and what happens to its members: exactly those of next, or
-// nothing when mentioned is false, i.e. the body has no members attribute at
-// all (see Mentions).
-func ReplaceGroup(current, next scim.Resource, mentioned bool) (scim.Resource, scim.MemberChange) {
-	return nil, scim.MemberChange{}
+func parseOperation(v any) (op Operation, err error) {
+	object, ok := v.(map[string]any)
+	if !ok {
+		return op, scim.BadRequest(scim.InvalidSyntax, "must be an object with op, path and value")
+	}
+	name, _ := object[schema.Key(object, "op")].(string)
+	switch op.Op = Op(strings.ToLower(name)); op.Op {
+	case Add, Replace, Remove:
+	default:
+		op.Op = ""
+		return op, scim.BadRequest(scim.InvalidSyntax, "op must be add, replace or remove")
+	}
+	switch path := object[schema.Key(object, "path")].(type) {
+	case nil:
+	case string:
+		if strings.TrimSpace(path) == "" {
+			break
+		}
+		parsed, err := filter.ParsePath(path)
+		if err != nil {
+			return op, scim.BadRequest(scim.InvalidPath, "path: %s", err.(*filter.Error).Msg)
+		}
+		op.Path = &parsed
+	default:
+		return op, scim.BadRequest(scim.InvalidSyntax, "path must be a string")
+	}
+	value, ok := object[schema.Key(object, "value")]
+	if !ok && op.Op != Remove {
+		return op, scim.BadRequest(scim.InvalidValue, "%s needs a value; to unassign, send null or use remove", op.Op)
+	}
+	if n := longest(value); n > MaxValues {
+		return op, tooLarge("%d values, the most in one operation is %d: send several requests", n, MaxValues)
+	}
+	op.Value = value
+	return op, nil
 }
 
-// TakeMembers splits a decoded group into the group without its members
-// attribute, and the members. Its argument isn't changed.
-func TakeMembers(group scim.Resource) (scim.Resource, []scim.Member) { return nil, nil }
+// longest returns the length of the longest array in a value.
+func longest(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case []any:
+		n = len(v)
+		for _, e := range v {
+			n = max(n, longest(e))
+		}
+	case map[string]any:
+		for _, e := range v {
+			n = max(n, longest(e))
+		}
+	}
+	return n
+}
+
+func tooLarge(format string, args ...any) *scim.Error {
+	err := scim.BadRequest("", format, args...)
+	err.Status = http.StatusRequestEntityTooLarge
+	return err
+}

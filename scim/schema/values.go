@@ -29,8 +29,12 @@ func (a *Attribute) Normalize(list []any) []any {
 			continue
 		}
 		if later, ok := e.(map[string]any); ok {
-			merged := maps.Clone(out[i].(map[string]any))
+			earlier, _ := out[i].(map[string]any)
+			merged := maps.Clone(earlier)
 			maps.Copy(merged, later)
+			if earlier["primary"] == true {
+				merged["primary"] = true
+			}
 			out[i] = merged
 		}
 	}
@@ -58,11 +62,11 @@ func demote(list []any) {
 func (a *Attribute) identity(v any) string {
 	object, ok := v.(map[string]any)
 	if !ok {
-		return encode(v)
+		return Encode(v)
 	}
 	value, ok := object["value"].(string)
 	if !ok {
-		return encode(v)
+		return Encode(v)
 	}
 	if a.Unbounded {
 		// A member is its id.
@@ -72,8 +76,9 @@ func (a *Attribute) identity(v any) string {
 	return strings.ToLower(kind) + "\x00" + value
 }
 
-// encode prints a value as JSON, whose keys are sorted.
-func encode(v any) string {
+// Encode prints a decoded value as JSON, whose keys are sorted: values are equal
+// when that is.
+func Encode(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
 		// Only a json.Number that is none; nothing decoded has one.

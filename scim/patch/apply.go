@@ -1,0 +1,333 @@
+package patch
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/schema"
+)
+
+// ApplyUser returns the user after the request.
+func ApplyUser(user scim.Resource, req *Request) (scim.Resource, error) {
+	e := &engine{rt: schema.User, resource: user.Clone(), unassigned: map[string]error{}}
+	if err := e.run(req); err != nil {
+		return nil, err
+	}
+	return e.resource, nil
+}
+
+// ApplyGroup returns the group after the request, and what happens to its
+// members. The group is without its members attribute, and so is the result.
+// current is called, once at most, only for filters on members that are no list
+// of ids.
+func ApplyGroup(group scim.Resource, current scim.CurrentMembers, req *Request) (scim.Resource, scim.MemberChange, error) {
+	e := &engine{rt: schema.Group, resource: group.Clone(), unassigned: map[string]error{}, members: newMembership(current)}
+	if err := e.run(req); err != nil {
+		return nil, scim.MemberChange{}, err
+	}
+	return e.resource, e.members.change(), nil
+}
+
+// engine applies operations one after the other to a copy of a resource.
+type engine struct {
+	rt       *schema.ResourceType
+	resource scim.Resource
+	// members is nil for users.
+	members *membership
+	// unassigned are the errors to report for required attributes, if no later
+	// operation assigns them again.
+	unassigned map[string]error
+}
+
+func (e *engine) run(req *Request) error {
+	for i, op := range req.Operations {
+		if err := e.apply(op); err != nil {
+			return locate(i, op, err)
+		}
+		// An operation that takes a required attribute away is an error only if
+		// that is how it ends.
+		for _, a := range e.rt.Core.Attributes {
+			switch {
+			case !a.Required:
+			case e.resource[a.Name] != nil:
+				delete(e.unassigned, a.Name)
+			case e.unassigned[a.Name] == nil:
+				e.unassigned[a.Name] = locate(i, op, unassigned(a, op.Op))
+			}
+		}
+	}
+	for _, a := range e.rt.Core.Attributes {
+		if err := e.unassigned[a.Name]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unassigned(a *schema.Attribute, op Op) error {
+	t := scim.InvalidValue
+	if op == Remove {
+		t = scim.Mutability
+	}
+	return scim.BadRequest(t, "%s is required and can't be unassigned: replace it by another value", a.Name)
+}
+
+func (e *engine) apply(op Operation) error {
+	if path := op.Path; path != nil {
+		if path.Filter == nil {
+			// A URN alone may be an extension or an attribute of one; the value
+			// tells.
+			if name, err := schema.ParseKey(path.Name.String(), op.Value); err == nil {
+				path = &filter.Path{Name: name}
+			}
+		}
+		return e.applyPath(op.Op, *path, op.Value, true)
+	}
+	if op.Op == Remove {
+		return scim.BadRequest(scim.NoTarget, "remove needs a path that says what to remove")
+	}
+	return e.applyObject(op.Op, "", op.Value)
+}
+
+// applyObject applies an operation without a path, or with that of a schema as a
+// whole: each key of the value is a path below urn.
+func (e *engine) applyObject(op Op, urn string, value any) error {
+	if list, ok := value.([]any); ok && len(list) == 1 {
+		value = list[0]
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return scim.BadRequest(scim.InvalidValue, "without the path of an attribute, value must be an object of attributes")
+	}
+	for _, m := range members(object) {
+		path, ok := keyPath(m.key, m.value)
+		if !ok {
+			continue
+		}
+		if urn != "" {
+			if path.Name.URN != "" {
+				continue
+			}
+			path.Name.URN = urn
+		}
+		if err := e.applyPath(op, path, m.value, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keyPath reads a key of a value object as the path it is. What is no path is an
+// unknown attribute, and dropped.
+func keyPath(key string, value any) (filter.Path, bool) {
+	if name, err := schema.ParseKey(key, value); err == nil {
+		return filter.Path{Name: name}, true
+	}
+	path, err := filter.ParsePath(key)
+	return path, err == nil
+}
+
+type member struct {
+	key   string
+	value any
+}
+
+// members returns the members of a JSON object in the order in which they are
+// applied: whole attributes first, then those that a path points into; JSON
+// gives them none.
+func members(object map[string]any) []member {
+	list := make([]member, 0, len(object))
+	for k, v := range object {
+		list = append(list, member{k, v})
+	}
+	slices.SortFunc(list, func(a, b member) int {
+		return cmp.Or(cmp.Compare(depth(a.key), depth(b.key)), strings.Compare(a.key, b.key))
+	})
+	return list
+}
+
+func depth(key string) int {
+	name, err := schema.ParseName(key)
+	switch {
+	case err != nil || name.Sub != "":
+		return 2
+	case name.URN != "" && name.Attr != "":
+		return 1
+	default:
+		return 0
+	}
+}
+
+// applyPath applies one change. named says that the client wrote the path as
+// such; keys of a value object are forgiven more.
+func (e *engine) applyPath(op Op, path filter.Path, value any, named bool) error {
+	ref, ok := e.rt.Find(path.Name)
+	switch {
+	case !ok && ref.Attr != nil && ref.Attr.Type != schema.Complex && named:
+		return scim.BadRequest(scim.InvalidPath, "%s has no sub-attributes", ref.AttrName)
+	case !ok:
+		// An attribute that the schema doesn't have is dropped, as in POST.
+		return nil
+	case ref.AttrName == "":
+		return e.applySchema(op, ref.URN, value)
+	case ref.ReadOnly():
+		return e.readOnly(ref, value, named)
+	case e.members != nil && ref.Attr == membersAttr:
+		if value == nil && !named {
+			// Among other attributes a null is a serializer's habit, no order to
+			// empty the group.
+			return nil
+		}
+		return e.members.apply(op, ref, path.Filter, value)
+	case ref.Attr == nil:
+		return e.applyCustom(op, ref, path.Filter, value)
+	case path.Filter != nil && ref.Attr.Type != schema.Complex:
+		return scim.BadRequest(scim.InvalidPath, "%s has no sub-attributes that a filter could speak of", ref.AttrName)
+	case ref.Attr.MultiValued:
+		return e.applyMulti(op, ref, path.Filter, value)
+	default:
+		return e.applySingle(op, ref, path.Filter, value)
+	}
+}
+
+// readOnly refuses what only the server writes. Clients that echo a whole
+// resource back are forgiven, unless they ask for another id.
+func (e *engine) readOnly(ref schema.Ref, value any, named bool) error {
+	switch {
+	case ref.AttrName == "schemas":
+		// Follows from the attributes.
+		return nil
+	case !named && (ref.AttrName != "id" || value == nil || value == e.resource["id"]):
+		return nil
+	}
+	return scim.BadRequest(scim.Mutability, "%s is read-only: leave it out", ref)
+}
+
+// applySchema applies an operation on a schema as a whole.
+func (e *engine) applySchema(op Op, urn string, value any) error {
+	if urn == "" {
+		if op == Remove {
+			return scim.BadRequest(scim.NoTarget, "a resource's core schema can't be removed: name an attribute")
+		}
+		return e.applyObject(op, "", value)
+	}
+	key := schema.Key(e.resource, urn)
+	switch {
+	case op == Remove, schema.Clean(value) == nil && !isObject(value):
+		delete(e.resource, key)
+		return nil
+	case e.rt.Extension(urn) != nil:
+		return e.applyObject(op, urn, value)
+	}
+	// An extension without a definition: keys are what they are.
+	if list, ok := value.([]any); ok && len(list) == 1 {
+		value = list[0]
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return scim.BadRequest(scim.InvalidValue, "%s is an extension: value must be an object of its attributes", urn)
+	}
+	for _, m := range members(object) {
+		e.assign(schema.Ref{URN: urn, AttrName: m.key}, schema.Clean(m.value))
+	}
+	return nil
+}
+
+func isObject(v any) bool {
+	_, ok := v.(map[string]any)
+	return ok
+}
+
+// assign sets an attribute, or unassigns it with nil, and keeps the resource
+// canonical: no empty extension stays behind.
+func (e *engine) assign(ref schema.Ref, value any) {
+	object := map[string]any(e.resource)
+	if ref.URN != "" {
+		urn := schema.Key(object, ref.URN)
+		ext, _ := object[urn].(map[string]any)
+		if ext == nil {
+			if value == nil {
+				return
+			}
+			ext = map[string]any{}
+			object[urn] = ext
+		}
+		defer func() {
+			if len(ext) == 0 {
+				delete(e.resource, urn)
+			}
+		}()
+		object = ext
+	}
+	key := ref.AttrName
+	if ref.Attr == nil {
+		key = schema.Key(object, key)
+	}
+	if value == nil {
+		delete(object, key)
+	} else {
+		object[key] = value
+	}
+}
+
+// applyCustom applies an operation on an attribute that has no definition.
+// Filters on it can't be given a meaning and are dropped with what they select.
+func (e *engine) applyCustom(op Op, ref schema.Ref, f filter.Expr, value any) error {
+	if f != nil {
+		return nil
+	}
+	current := ref.Get(e.resource)
+	value = schema.Clean(value)
+	if ref.SubName != "" {
+		object, _ := current.(map[string]any)
+		if object == nil {
+			object = map[string]any{}
+		}
+		key := schema.Key(object, ref.SubName)
+		if op == Remove || value == nil {
+			delete(object, key)
+		} else {
+			object[key] = value
+		}
+		e.assign(ref, schema.Clean(object))
+		return nil
+	}
+	if op == Remove {
+		value = nil
+	}
+	if op == Add {
+		switch current := current.(type) {
+		case []any:
+			if value == nil {
+				return nil
+			}
+			return e.addCustom(ref, current, value)
+		case map[string]any:
+			if object, ok := value.(map[string]any); ok {
+				maps.Copy(current, object)
+				return nil
+			}
+		}
+	}
+	e.assign(ref, value)
+	return nil
+}
+
+// addCustom adds to what turned out to be a multi-valued attribute.
+func (e *engine) addCustom(ref schema.Ref, current []any, value any) error {
+	added, ok := value.([]any)
+	if !ok {
+		added = []any{value}
+	}
+	a := &schema.Attribute{Name: ref.AttrName, MultiValued: true, Type: schema.Complex}
+	list := a.Normalize(slices.Concat(current, added))
+	if len(list) > schema.MaxValues {
+		return a.TooMany()
+	}
+	e.assign(ref, list)
+	return nil
+}

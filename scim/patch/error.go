@@ -1,0 +1,41 @@
+package patch
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/schema"
+)
+
+// maxShownPath is how much of a path an error repeats.
+const maxShownPath = 120
+
+// locate says in the error which operation it comes from, and makes a
+// *scim.Error of those of schema and filter.
+func locate(i int, op Operation, err error) error {
+	where := fmt.Sprintf("Operations[%d]", i)
+	if op.Op != "" {
+		where += " " + string(op.Op)
+	}
+	if op.Path != nil {
+		path := op.Path.String()
+		if len(path) > maxShownPath {
+			path = path[:maxShownPath] + "..."
+		}
+		where += fmt.Sprintf(" %q", path)
+	}
+	if e, ok := errors.AsType[*scim.Error](err); ok {
+		located := *e
+		located.Detail = where + ": " + e.Detail
+		return &located
+	}
+	if e, ok := errors.AsType[*filter.Error](err); ok {
+		return scim.BadRequest(scim.InvalidFilter, "%s: %s", where, e.Msg)
+	}
+	if e, ok := errors.AsType[*schema.Error](err); ok {
+		return scim.BadRequest(scim.InvalidValue, "%s: %s", where, e.Error())
+	}
+	return err
+}

@@ -1,0 +1,218 @@
+package patch
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/schema"
+)
+
+const membersName = "members"
+
+// maxScans is how many operations of one request may go through all members.
+const maxScans = 20
+
+// membersAttr is the definition of a group's members.
+var membersAttr = schema.Group.Core.Find(membersName)
+
+// membership composes the operations on a group's members into one change. It
+// knows the members that a request names, and not the others.
+type membership struct {
+	load   scim.CurrentMembers
+	loaded []scim.Member
+	scans  int
+
+	reset bool
+	// added and removed are disjoint.
+	added   map[string]scim.Member
+	removed map[string]bool
+	// order is that of the first mention of each id.
+	order []string
+	known map[string]bool
+}
+
+func newMembership(current scim.CurrentMembers) *membership {
+	return &membership{load: current, added: map[string]scim.Member{}, removed: map[string]bool{}, known: map[string]bool{}}
+}
+
+func (m *membership) add(member scim.Member) {
+	m.mention(member.ID)
+	delete(m.removed, member.ID)
+	m.added[member.ID] = member
+}
+
+func (m *membership) remove(id string) {
+	m.mention(id)
+	delete(m.added, id)
+	if !m.reset {
+		m.removed[id] = true
+	}
+}
+
+func (m *membership) clear() {
+	m.reset = true
+	m.added, m.removed = map[string]scim.Member{}, map[string]bool{}
+}
+
+func (m *membership) mention(id string) {
+	if !m.known[id] {
+		m.known[id] = true
+		m.order = append(m.order, id)
+	}
+}
+
+// change returns the sum of the operations.
+func (m *membership) change() scim.MemberChange {
+	c := scim.MemberChange{Reset: m.reset}
+	for _, id := range m.order {
+		if member, ok := m.added[id]; ok {
+			c.Add = append(c.Add, member)
+		} else if m.removed[id] {
+			c.Remove = append(c.Remove, id)
+		}
+	}
+	return c
+}
+
+func (m *membership) apply(op Op, ref schema.Ref, f filter.Expr, value any) error {
+	if ref.Sub != nil && (ref.SubName != "value" || f != nil && op != Remove) {
+		return scim.BadRequest(scim.Mutability, "%s never changes: remove the member and add another", ref)
+	}
+	decoded, err := membersAttr.Decode(value)
+	if err != nil {
+		return err
+	}
+	values, _ := decoded.([]any)
+	if f != nil {
+		return m.applySelected(op, f, value, toMembers(values))
+	}
+	if op == Replace || op == Remove && value == nil {
+		m.clear()
+	}
+	for _, member := range toMembers(values) {
+		if op == Remove {
+			m.remove(member.ID)
+		} else {
+			m.add(member)
+		}
+	}
+	return nil
+}
+
+// applySelected applies an operation to the members that a filter selects.
+func (m *membership) applySelected(op Op, f filter.Expr, value any, members []scim.Member) error {
+	if op == Add {
+		for _, member := range members {
+			m.add(member)
+		}
+		return nil
+	}
+	ids, ok := listedIDs(f, nil)
+	if !ok || op == Replace && len(ids) > 1 && schema.Clean(value) != nil {
+		var err error
+		if ids, err = m.scan(f); err != nil {
+			return err
+		}
+		if len(ids) == 0 && op == Replace {
+			return noTarget(membersAttr)
+		}
+	}
+	for _, id := range ids {
+		m.remove(id)
+	}
+	if op == Replace {
+		for _, member := range members {
+			m.add(member)
+		}
+	}
+	return nil
+}
+
+// listedIDs returns the ids of a filter that is value eq "a" or value eq "b" and
+// so on. Removing those needs no look at the members.
+func listedIDs(f filter.Expr, ids []string) ([]string, bool) {
+	switch f := f.(type) {
+	case filter.Or:
+		ok := true
+		for _, t := range f.Terms {
+			if ids, ok = listedIDs(t, ids); !ok {
+				return nil, false
+			}
+		}
+		return ids, true
+	case filter.Compare:
+		if example, ok := filter.Example(f, membersAttr); ok {
+			if id, ok := example["value"].(string); ok {
+				return append(ids, id), true
+			}
+		}
+	}
+	return nil, false
+}
+
+// scan returns the ids of the members that match, as they are after the
+// operations so far.
+func (m *membership) scan(f filter.Expr) ([]string, error) {
+	matches, err := filter.BindValue(f, membersAttr)
+	if err != nil {
+		return nil, err
+	}
+	if m.scans++; m.scans > maxScans {
+		return nil, scim.BadRequest(scim.InvalidValue, `more than %d filters on members that are no list of ids: write members[value eq "id"]`, maxScans)
+	}
+	if m.scans == 1 {
+		if m.loaded, err = m.load(); err != nil {
+			return nil, fmt.Errorf("load members: %w", err)
+		}
+	}
+	var ids []string
+	seen := make(map[string]bool, len(m.loaded))
+	if !m.reset {
+		for _, member := range m.loaded {
+			seen[member.ID] = true
+			if !m.removed[member.ID] && matches(fromMember(member)) {
+				ids = append(ids, member.ID)
+			}
+		}
+	}
+	for _, id := range m.order {
+		if member, ok := m.added[id]; ok && !seen[id] && matches(fromMember(member)) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+func fromMember(m scim.Member) map[string]any {
+	object := map[string]any{"value": m.ID}
+	if m.Type != "" {
+		object["type"] = m.Type
+	}
+	if m.Display != "" {
+		object["display"] = m.Display
+	}
+	return object
+}
+
+// toMembers reads decoded values of members. One without an id is nobody.
+func toMembers(values []any) []scim.Member {
+	members := make([]scim.Member, 0, len(values))
+	for _, v := range values {
+		object, _ := v.(map[string]any)
+		id, _ := object["value"].(string)
+		if id == "" {
+			continue
+		}
+		member := scim.Member{ID: id}
+		member.Type, _ = object["type"].(string)
+		for _, t := range []string{"User", "Group"} {
+			if strings.EqualFold(member.Type, t) {
+				member.Type = t
+			}
+		}
+		members = append(members, member)
+	}
+	return members
+}
