@@ -1,0 +1,112 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/schema"
+)
+
+const serviceProviderConfigURN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
+
+// getServiceProviderConfig says what is supported (RFC 7643 section 5), and
+// nothing that isn't.
+func getServiceProviderConfig(_ context.Context, _ *handler, x *exchange) (response, error) {
+	if err := x.refuseFilter(); err != nil {
+		return response{}, err
+	}
+	supported := func(yes bool) map[string]any { return map[string]any{"supported": yes} }
+	return answer(http.StatusOK, map[string]any{
+		"schemas":        []string{serviceProviderConfigURN},
+		"patch":          supported(true),
+		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"filter":         map[string]any{"supported": true, "maxResults": MaxPage},
+		"changePassword": supported(false),
+		"sort":           supported(false),
+		"etag":           supported(false),
+		"authenticationSchemes": []any{map[string]any{
+			"type":        "oauthbearertoken",
+			"name":        "OAuth Bearer Token",
+			"description": "A secret token, made for this identity provider and sent as a bearer token",
+			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
+			"primary":     true,
+		}},
+		"meta": map[string]any{
+			"resourceType": "ServiceProviderConfig",
+			"location":     x.base + "/ServiceProviderConfig",
+		},
+	})
+}
+
+// refuseFilter is RFC 7644 section 4: discovery can't be filtered.
+func (x *exchange) refuseFilter() error {
+	if !x.params.has("filter") {
+		return nil
+	}
+	return &scim.Error{Status: http.StatusForbidden, Detail: "the discovery endpoints take no filter"}
+}
+
+func listResourceTypes(_ context.Context, _ *handler, x *exchange) (response, error) {
+	var documents []map[string]any
+	for _, rt := range schema.ResourceTypes() {
+		documents = append(documents, rt.Document())
+	}
+	return x.answerDocuments(documents)
+}
+
+func getResourceType(_ context.Context, _ *handler, x *exchange) (response, error) {
+	for _, rt := range schema.ResourceTypes() {
+		if strings.EqualFold(rt.Name, x.target.id) {
+			return x.answerDocument(rt.Document())
+		}
+	}
+	return response{}, scim.NotFound("ResourceType", x.target.id)
+}
+
+func listSchemas(_ context.Context, _ *handler, x *exchange) (response, error) {
+	var documents []map[string]any
+	for _, s := range schema.All() {
+		documents = append(documents, s.Document())
+	}
+	return x.answerDocuments(documents)
+}
+
+func getSchema(_ context.Context, _ *handler, x *exchange) (response, error) {
+	for _, s := range schema.All() {
+		if strings.EqualFold(s.ID, x.target.id) {
+			return x.answerDocument(s.Document())
+		}
+	}
+	return response{}, scim.NotFound("Schema", x.target.id)
+}
+
+// locate adds meta.location to a discovery document. Documents are made anew on
+// every call, so this one is ours.
+func (x *exchange) locate(document map[string]any) map[string]any {
+	id, _ := document["id"].(string)
+	meta, _ := document["meta"].(map[string]any)
+	meta["location"] = x.base + "/" + x.target.endpoint.name + "/" + id
+	return document
+}
+
+func (x *exchange) answerDocument(document map[string]any) (response, error) {
+	if err := x.refuseFilter(); err != nil {
+		return response{}, err
+	}
+	return answer(http.StatusOK, x.locate(document))
+}
+
+// answerDocuments answers with all of them: there are so few that paging is
+// ignored.
+func (x *exchange) answerDocuments(documents []map[string]any) (response, error) {
+	if err := x.refuseFilter(); err != nil {
+		return response{}, err
+	}
+	resources := make([]any, len(documents))
+	for i, d := range documents {
+		resources[i] = x.locate(d)
+	}
+	return answerList(len(resources), 1, resources)
+}

@@ -1,0 +1,14 @@
+// Package server is the SCIM 2.0 protocol over HTTP (RFC 7644): Users, Groups
+// and the discovery documents of any number of identity providers, each below
+//
+//	/{provider}/scim/v2/
+//
+// It speaks to two interfaces: a Backend that knows providers and their tokens,
+// and the scim.Directory of one provider. It stores nothing itself.
+//
+// A request passes, in this order: the cap on requests in flight, the look-up
+// of the provider (404), authentication (401), pause (503), the provider's rate
+// limit (429), the route (404, 405, 501), the body's limits (413, 415, 400), and
+// then the operation. Every answer has a request id, and every body is
+// application/scim+json, errors and panics included.
+package server

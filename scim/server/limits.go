@@ -1,0 +1,108 @@
+package server
+
+import (
+	"net/http"
+	"time"
+)
+
+// The limits of the HTTP side. The identity providers' own are known: Okta gives
+// up after 60 seconds, Microsoft asks for at least 25 requests a second.
+const (
+	// MaxHeader is the size of a request's line and headers, in bytes.
+	MaxHeader = 32 << 10
+	// MaxBody is the size of a request's body, in bytes.
+	MaxBody = 4 << 20
+	// MaxDepth is how deep JSON objects and arrays may stand in each other.
+	MaxDepth = 64
+
+	// DefaultPage and MaxPage are how many resources one page of a list has
+	// when the client doesn't say, and at most.
+	DefaultPage = 100
+	MaxPage     = 200
+
+	// ReadHeaderTimeout, ReadTimeout, WriteTimeout and IdleTimeout are those of
+	// http.Server. WriteTimeout starts with the request, so it has room for
+	// reading the body and for working on it.
+	ReadHeaderTimeout = 10 * time.Second
+	ReadTimeout       = 30 * time.Second
+	WriteTimeout      = ReadTimeout + RequestTimeout + 10*time.Second
+	IdleTimeout       = 120 * time.Second
+
+	// RequestTimeout is how long one request is worked on.
+	RequestTimeout = 20 * time.Second
+
+	// MaxInFlight is how many requests are worked on at once.
+	MaxInFlight = 256
+
+	// ProviderRate and ProviderBurst limit the authenticated requests of one
+	// provider, in requests per second and in requests.
+	ProviderRate  = 500
+	ProviderBurst = 1000
+
+	// FailureRate and FailureBurst limit the failed authentications from one
+	// address at one provider.
+	FailureRate  = 1.0 / 3
+	FailureBurst = 20
+)
+
+// The waits that clients are told in Retry-After.
+const (
+	retryBusy    = time.Second
+	retryTimeout = 5 * time.Second
+	retryPaused  = time.Minute
+)
+
+const (
+	// maxTracked is how many addresses and providers are counted apart.
+	maxTracked = 4096
+	// maxDetail is how many bytes of an error's detail are sent: details may
+	// quote the request.
+	maxDetail = 1000
+	// maxLogged is how many bytes of a value from the request are logged.
+	maxLogged = 128
+)
+
+// Limits overrides the constants above; zero values stand for them.
+type Limits struct {
+	MaxBody        int64
+	RequestTimeout time.Duration
+	MaxInFlight    int
+	ProviderRate   float64
+	ProviderBurst  int
+	FailureRate    float64
+	FailureBurst   int
+}
+
+func (l Limits) withDefaults() Limits {
+	l.MaxBody = orDefault(l.MaxBody, MaxBody)
+	l.RequestTimeout = orDefault(l.RequestTimeout, RequestTimeout)
+	l.MaxInFlight = orDefault(l.MaxInFlight, MaxInFlight)
+	l.ProviderRate = orDefault(l.ProviderRate, ProviderRate)
+	l.ProviderBurst = orDefault(l.ProviderBurst, ProviderBurst)
+	l.FailureRate = orDefault(l.FailureRate, FailureRate)
+	l.FailureBurst = orDefault(l.FailureBurst, FailureBurst)
+	return l
+}
+
+func orDefault[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// NewHTTPServer returns a server for the handler, with this package's limits.
+// The caller sets the address and TLS.
+func NewHTTPServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: ReadHeaderTimeout,
+		ReadTimeout:       ReadTimeout,
+		WriteTimeout:      WriteTimeout,
+		IdleTimeout:       IdleTimeout,
+		MaxHeaderBytes:    MaxHeader,
+		// OPTIONS * gets a SCIM answer too.
+		DisableGeneralOptionsHandler: true,
+	}
+}

@@ -1,0 +1,143 @@
+package server
+
+import (
+	"errors"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/schema"
+)
+
+// params are the query parameters that mean something, still encoded. All
+// others are ignored: Tenant URLs carry flags such as aadOptscim062020.
+type params struct {
+	raw map[string]string
+}
+
+// parseParams splits a query. url.ParseQuery isn't used, because it drops what
+// it can't read: a filter that is dropped matches everybody.
+func parseParams(query string) params {
+	p := params{raw: map[string]string{}}
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		switch name {
+		case "filter", "startIndex", "count", "attributes", "excludedAttributes":
+			p.raw[name] = value
+		}
+	}
+	return p
+}
+
+func (p params) has(name string) bool {
+	_, ok := p.raw[name]
+	return ok
+}
+
+// get returns a decoded parameter, empty when there is none.
+func (p params) get(name string) (string, error) {
+	value, err := url.QueryUnescape(p.raw[name])
+	if err != nil {
+		kind := scim.InvalidValue
+		if name == "filter" {
+			kind = scim.InvalidFilter
+		}
+		return "", scim.BadRequest(kind, "the parameter %s is not percent-encoded as it should be", name)
+	}
+	return value, nil
+}
+
+// number returns a numeric parameter, or otherwise when there is none.
+func (p params) number(name string, otherwise int) (int, error) {
+	s, err := p.get(name)
+	if err != nil {
+		return 0, err
+	}
+	if s = strings.TrimSpace(s); s == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(s)
+	if errors.Is(err, strconv.ErrRange) {
+		if n = math.MaxInt; strings.HasPrefix(s, "-") {
+			n = math.MinInt
+		}
+		return n, nil
+	}
+	if err != nil {
+		return 0, scim.BadRequest(scim.InvalidValue, "%s is a whole number", name)
+	}
+	return n, nil
+}
+
+// query reads a search (RFC 7644 section 3.4.2): anything below 1 starts at 1,
+// a negative count is 0, and a large one as much as a page has.
+func (p params) query(rt *schema.ResourceType) (q scim.Query, err error) {
+	if q.StartIndex, err = p.number("startIndex", 1); err != nil {
+		return q, err
+	}
+	if q.Count, err = p.number("count", DefaultPage); err != nil {
+		return q, err
+	}
+	q.StartIndex = max(q.StartIndex, 1)
+	q.Count = min(max(q.Count, 0), MaxPage)
+	text, err := p.get("filter")
+	if err != nil {
+		return q, err
+	}
+	if strings.TrimSpace(text) == "" {
+		return q, nil
+	}
+	if q.Filter, err = filter.Parse(text); err != nil {
+		return q, err
+	}
+	// Checked here, so that no directory has to report it.
+	_, err = filter.Bind(q.Filter, rt)
+	return q, err
+}
+
+// shape is what an answer shows of resources (RFC 7644 section 3.9).
+type shape struct {
+	rt                   *schema.ResourceType
+	attributes, excluded []schema.Name
+}
+
+func (p params) shape(rt *schema.ResourceType) (s shape, err error) {
+	s.rt = rt
+	if s.attributes, err = p.names("attributes"); err != nil {
+		return s, err
+	}
+	s.excluded, err = p.names("excludedAttributes")
+	return s, err
+}
+
+func (p params) names(parameter string) ([]schema.Name, error) {
+	list, err := p.get(parameter)
+	if err != nil {
+		return nil, err
+	}
+	names, err := filter.ParseAttributes(list)
+	if err != nil {
+		detail := err.Error()
+		if e, ok := errors.AsType[*filter.Error](err); ok {
+			detail = e.Msg
+		}
+		return nil, scim.BadRequest(scim.InvalidValue, "%s: %s", parameter, detail)
+	}
+	return names, nil
+}
+
+func (s shape) apply(resource map[string]any) map[string]any {
+	return schema.Project(s.rt, resource, s.attributes, s.excluded)
+}
+
+// shows says whether any part of a top-level attribute would be shown.
+func (s shape) shows(attribute string) bool {
+	probe := map[string]any{}
+	for _, a := range s.rt.Core.Find(attribute).Sub {
+		probe[a.Name] = true
+	}
+	return s.apply(map[string]any{attribute: []any{probe}})[attribute] != nil
+}

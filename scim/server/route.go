@@ -1,0 +1,162 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/rollcall-dev/rollcall/scim"
+)
+
+// target is what a request's path names. http.ServeMux isn't used, because it
+// answers doubled slashes and wrong methods itself, in HTML and plain text, and
+// before anybody has authenticated.
+type target struct {
+	// provider is empty when the path is none of a SCIM endpoint.
+	provider string
+	// endpoint is nil when there is no such endpoint.
+	endpoint *endpoint
+	// id of a resource; empty for the endpoint itself.
+	id string
+	// known is false when the path goes on behind the id.
+	known bool
+}
+
+// parseTarget reads /{provider}/scim/v2/{endpoint}/{id}. Slashes at the end and
+// doubled ones count for nothing: they come from Tenant URLs that end in one.
+func parseTarget(u *url.URL) target {
+	var segments []string
+	for s := range strings.SplitSeq(u.EscapedPath(), "/") {
+		if s == "" {
+			continue
+		}
+		decoded, err := url.PathUnescape(s)
+		if err != nil || len(segments) == 6 {
+			return target{}
+		}
+		segments = append(segments, decoded)
+	}
+	if len(segments) < 3 || segments[1] != "scim" || segments[2] != "v2" {
+		return target{}
+	}
+	t := target{provider: segments[0]}
+	if len(segments) > 3 {
+		t.endpoint = endpoints[strings.ToLower(segments[3])]
+	}
+	if len(segments) > 4 {
+		t.id = segments[4]
+		if strings.EqualFold(t.id, ".search") {
+			t.endpoint, t.id = endpoints[".search"], ""
+		}
+	}
+	t.known = t.endpoint != nil && len(segments) <= 5
+	return t
+}
+
+// operation is what is done for one method of a path.
+type operation func(ctx context.Context, h *handler, x *exchange) (response, error)
+
+type method struct {
+	name string
+	op   operation
+}
+
+// endpoint is a path below the base URL.
+type endpoint struct {
+	// name is the path as it is written, without the slash; also for metrics.
+	name string
+	// collection and item are the methods without and with an id.
+	collection, item []method
+	// any is for all methods and paths.
+	any operation
+}
+
+// endpoints by lower-case name.
+var endpoints = map[string]*endpoint{
+	"users": {
+		name: "Users",
+		collection: []method{
+			{http.MethodGet, listUsers},
+			{http.MethodPost, createUser},
+		},
+		item: []method{
+			{http.MethodGet, getUser},
+			{http.MethodPut, replaceUser},
+			{http.MethodPatch, modifyUser},
+			{http.MethodDelete, deleteUser},
+		},
+	},
+	"groups": {
+		name: "Groups",
+		collection: []method{
+			{http.MethodGet, listGroups},
+			{http.MethodPost, createGroup},
+		},
+		item: []method{
+			{http.MethodGet, getGroup},
+			{http.MethodPut, replaceGroup},
+			{http.MethodPatch, modifyGroup},
+			{http.MethodDelete, deleteGroup},
+		},
+	},
+	"serviceproviderconfig": {
+		name:       "ServiceProviderConfig",
+		collection: []method{{http.MethodGet, getServiceProviderConfig}},
+	},
+	"resourcetypes": {
+		name:       "ResourceTypes",
+		collection: []method{{http.MethodGet, listResourceTypes}},
+		item:       []method{{http.MethodGet, getResourceType}},
+	},
+	"schemas": {
+		name:       "Schemas",
+		collection: []method{{http.MethodGet, listSchemas}},
+		item:       []method{{http.MethodGet, getSchema}},
+	},
+	"me":      {name: "Me", any: notImplemented},
+	"bulk":    {name: "Bulk", any: notImplemented},
+	".search": {name: ".search", any: notImplemented},
+}
+
+// operation finds what to do, or the 404, 405 or 501.
+func (t target) operation(verb string) (operation, error) {
+	if t.endpoint != nil && t.endpoint.any != nil {
+		return t.endpoint.any, nil
+	}
+	var methods []method
+	if t.known {
+		if methods = t.endpoint.collection; t.id != "" {
+			methods = t.endpoint.item
+		}
+	}
+	if methods == nil {
+		return nil, &scim.Error{
+			Status: http.StatusNotFound,
+			Detail: "there is no such endpoint: Users, Groups, ServiceProviderConfig, ResourceTypes and Schemas are",
+		}
+	}
+	allowed := make([]string, len(methods))
+	for i, m := range methods {
+		if m.name == verb {
+			return m.op, nil
+		}
+		allowed[i] = m.name
+	}
+	return nil, &methodError{allow: strings.Join(allowed, ", ")}
+}
+
+// resource is the endpoint's name for metrics and logs.
+func (t target) resource() string {
+	if t.endpoint == nil {
+		return ""
+	}
+	return t.endpoint.name
+}
+
+func notImplemented(_ context.Context, _ *handler, x *exchange) (response, error) {
+	return response{}, &scim.Error{
+		Status: http.StatusNotImplemented,
+		Detail: x.target.endpoint.name + " is not supported: see ServiceProviderConfig",
+	}
+}

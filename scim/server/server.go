@@ -1,0 +1,229 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/rollcall-dev/rollcall/scim"
+)
+
+// Options of New. The zero value is usable.
+type Options struct {
+	// ExternalURL is where clients reach the server, such as
+	// "https://scim.example.com"; locations and $ref start with it. Empty means
+	// what the request says.
+	ExternalURL string
+	// TrustForwarded believes X-Forwarded-Proto and the last X-Forwarded-For.
+	// Only for servers that nobody reaches but through a proxy that sets both.
+	TrustForwarded bool
+	// Limits overrides the limits of this package.
+	Limits Limits
+	// Registerer takes the metrics; nil for none.
+	Registerer prometheus.Registerer
+	// Logger takes a line per write, and one per failure of the server; nil for
+	// none.
+	Logger *slog.Logger
+	// OnContact is called for every authenticated request. It must be fast and
+	// safe for concurrent use.
+	OnContact func(provider, tokenID string, at time.Time)
+	// OnPanic is called when an operation has panicked.
+	OnPanic func(requestID string, recovered any)
+	// Now is the clock; nil for time.Now.
+	Now func() time.Time
+}
+
+type handler struct {
+	backend   Backend
+	options   Options
+	limits    Limits
+	log       *slog.Logger
+	metrics   *metrics
+	now       func() time.Time
+	inFlight  chan struct{}
+	providers *buckets
+	failures  *buckets
+}
+
+// New returns the SCIM server.
+func New(b Backend, o Options) http.Handler {
+	h := &handler{
+		backend: b,
+		options: o,
+		limits:  o.Limits.withDefaults(),
+		log:     o.Logger,
+		metrics: newMetrics(o.Registerer),
+		now:     o.Now,
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.now == nil {
+		h.now = time.Now
+	}
+	h.inFlight = make(chan struct{}, h.limits.MaxInFlight)
+	h.providers = newBuckets(h.limits.ProviderRate, h.limits.ProviderBurst)
+	h.failures = newBuckets(h.limits.FailureRate, h.limits.FailureBurst)
+	return h
+}
+
+// exchange is one request on its way through the server.
+type exchange struct {
+	*http.Request
+	w http.ResponseWriter
+	// id is the request id.
+	id     string
+	target target
+	params params
+	// provider is empty until it is known to exist.
+	provider  string
+	tokenID   string
+	directory scim.Directory
+	// base is the URL of the provider's endpoint, without a slash at the end.
+	base string
+	// logID is the id of the resource, for the log.
+	logID string
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := h.now()
+	x := &exchange{Request: r, w: w, id: rand.Text(), target: parseTarget(r.URL)}
+	x.logID = x.target.id
+	h.metrics.inFlight.Inc()
+	defer h.metrics.inFlight.Dec()
+
+	ctx, cancel := context.WithTimeout(r.Context(), h.limits.RequestTimeout)
+	defer cancel()
+	res, err := h.guard(ctx, x)
+	if err != nil {
+		res = h.failure(ctx, x, err)
+	}
+	res.write(w, x.id)
+	h.record(ctx, x, res, h.now().Sub(start))
+}
+
+// guard answers the request, if there is room, and turns a panic into an error.
+func (h *handler) guard(ctx context.Context, x *exchange) (res response, err error) {
+	select {
+	case h.inFlight <- struct{}{}:
+	default:
+		h.metrics.throttled.WithLabelValues("in_flight").Inc()
+		return response{}, &scim.Error{
+			Status: http.StatusServiceUnavailable, RetryAfter: retryBusy,
+			Detail: "too many requests at once: try again later",
+		}
+	}
+	defer func() { <-h.inFlight }()
+	defer func() {
+		recovered := recover()
+		if recovered == nil {
+			return
+		}
+		if recovered == http.ErrAbortHandler {
+			panic(recovered)
+		}
+		h.metrics.panics.Inc()
+		h.log.ErrorContext(ctx, "panic in a SCIM request", "request", x.id,
+			"panic", fmt.Sprint(recovered), "stack", string(debug.Stack()))
+		if h.options.OnPanic != nil {
+			h.options.OnPanic(x.id, recovered)
+		}
+		res, err = response{}, internalError(x.id)
+	}()
+	if err := h.admit(ctx, x); err != nil {
+		return response{}, err
+	}
+	op, err := x.target.operation(x.Method)
+	if err != nil {
+		return response{}, err
+	}
+	x.params = parseParams(x.URL.RawQuery)
+	return op(ctx, h, x)
+}
+
+// admit lets a request in whose provider exists, whose token is good, and which
+// is within its provider's rate.
+func (h *handler) admit(ctx context.Context, x *exchange) error {
+	if x.target.provider == "" {
+		return &scim.Error{
+			Status: http.StatusNotFound,
+			Detail: "there is nothing here: a Tenant URL looks like https://HOST/PROVIDER/scim/v2",
+		}
+	}
+	directory, unavailable := h.backend.Directory(ctx, x.target.provider)
+	if errors.Is(unavailable, ErrNoProvider) {
+		return &scim.Error{
+			Status: http.StatusNotFound,
+			Detail: "there is no such identity provider: check the Tenant URL",
+		}
+	}
+	if unavailable != nil && !errors.Is(unavailable, ErrPaused) {
+		return fmt.Errorf("find the provider's directory: %w", unavailable)
+	}
+	x.provider = x.target.provider
+	x.base = h.baseURL(x.Request) + "/" + x.provider + "/scim/v2"
+
+	token, _ := bearer(x.Header.Get("Authorization"))
+	tokenID, err := h.backend.Authenticate(ctx, x.provider, token)
+	if errors.Is(err, ErrUnauthenticated) {
+		return h.refuse(ctx, x)
+	}
+	if err != nil {
+		return fmt.Errorf("authenticate: %w", err)
+	}
+	x.tokenID = tokenID
+	if h.options.OnContact != nil {
+		h.options.OnContact(x.provider, tokenID, h.now())
+	}
+	if unavailable != nil {
+		return &scim.Error{
+			Status: http.StatusServiceUnavailable, RetryAfter: retryPaused,
+			Detail: "provisioning is paused by an administrator: try again later",
+		}
+	}
+	if wait := h.providers.take(x.provider, h.now()); wait > 0 {
+		h.metrics.throttled.WithLabelValues("rate").Inc()
+		return tooMany(wait, "too many requests: try again later")
+	}
+	x.directory = directory
+	return nil
+}
+
+// refuse counts a failed authentication and returns its error. Clients with a
+// good token never come here, even from the same address.
+func (h *handler) refuse(ctx context.Context, x *exchange) error {
+	h.metrics.authFailures.WithLabelValues(x.provider).Inc()
+	address := h.clientAddress(x.Request)
+	if wait := h.failures.take(x.provider+" "+address, h.now()); wait > 0 {
+		h.metrics.throttled.WithLabelValues("authentication").Inc()
+		return tooMany(wait, "too many failed authentications: try again later")
+	}
+	h.log.InfoContext(ctx, "refused a SCIM request without a valid token",
+		"request", x.id, "provider", x.provider, "address", address)
+	return &scim.Error{
+		Status: http.StatusUnauthorized,
+		Detail: "the bearer token is missing, unknown, expired or revoked: check the Secret Token",
+	}
+}
+
+func tooMany(wait time.Duration, detail string) *scim.Error {
+	return &scim.Error{Status: http.StatusTooManyRequests, RetryAfter: wait, Detail: detail}
+}
+
+// bearer returns the token of an Authorization header.
+func bearer(header string) (token string, ok bool) {
+	scheme, token, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return "", false
+	}
+	return strings.TrimSpace(token), true
+}

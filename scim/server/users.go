@@ -1,0 +1,106 @@
+package server
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/patch"
+	"github.com/rollcall-dev/rollcall/scim/schema"
+)
+
+func listUsers(ctx context.Context, _ *handler, x *exchange) (response, error) {
+	s, err := x.params.shape(schema.User)
+	if err != nil {
+		return response{}, err
+	}
+	q, err := x.params.query(schema.User)
+	if err != nil {
+		return response{}, err
+	}
+	page, err := x.directory.Users(ctx, q)
+	if err != nil {
+		return response{}, err
+	}
+	return x.answerPage(s, q, page)
+}
+
+func getUser(ctx context.Context, _ *handler, x *exchange) (response, error) {
+	s, err := x.params.shape(schema.User)
+	if err != nil {
+		return response{}, err
+	}
+	user, err := x.directory.User(ctx, x.target.id)
+	if err != nil {
+		return response{}, err
+	}
+	return x.answerOne(http.StatusOK, s, user)
+}
+
+func createUser(ctx context.Context, h *handler, x *exchange) (response, error) {
+	s, err := x.params.shape(schema.User)
+	if err != nil {
+		return response{}, err
+	}
+	user, err := h.resource(x, schema.User)
+	if err != nil {
+		return response{}, err
+	}
+	created, err := x.directory.CreateUser(ctx, user)
+	if err != nil {
+		return response{}, err
+	}
+	return x.answerOne(http.StatusCreated, s, created)
+}
+
+func replaceUser(ctx context.Context, h *handler, x *exchange) (response, error) {
+	next, err := h.resource(x, schema.User)
+	if err != nil {
+		return response{}, err
+	}
+	return updateUser(ctx, x, func(current scim.Resource) (scim.Resource, error) {
+		return patch.ReplaceUser(current, next), nil
+	})
+}
+
+func modifyUser(ctx context.Context, h *handler, x *exchange) (response, error) {
+	body, err := h.body(x)
+	if err != nil {
+		return response{}, err
+	}
+	request, err := patch.Parse(body)
+	if err != nil {
+		return response{}, err
+	}
+	return updateUser(ctx, x, func(current scim.Resource) (scim.Resource, error) {
+		return patch.ApplyUser(current, request)
+	})
+}
+
+func updateUser(ctx context.Context, x *exchange, mutate func(scim.Resource) (scim.Resource, error)) (response, error) {
+	s, err := x.params.shape(schema.User)
+	if err != nil {
+		return response{}, err
+	}
+	updated, err := x.directory.UpdateUser(ctx, x.target.id, mutate)
+	if err != nil {
+		return response{}, err
+	}
+	return x.answerOne(http.StatusOK, s, updated)
+}
+
+func deleteUser(ctx context.Context, _ *handler, x *exchange) (response, error) {
+	if err := x.directory.DeleteUser(ctx, x.target.id); err != nil {
+		return response{}, err
+	}
+	return noContent()
+}
+
+// resource reads the resource in the body of a POST or PUT.
+func (h *handler) resource(x *exchange, rt *schema.ResourceType) (scim.Resource, error) {
+	body, err := h.body(x)
+	if err != nil {
+		return nil, err
+	}
+	return schema.Decode(rt, body)
+}
