@@ -1,0 +1,297 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
+	"github.com/rollcall-dev/rollcall/internal/index"
+	"github.com/rollcall-dev/rollcall/internal/projection"
+)
+
+// Rollcall writes bindings. What it may bind is a list of its own beside these
+// rights, which administrators widen (config/rbac/bindable_roles.yaml); it never
+// holds escalate or impersonate.
+//
+// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=accessrules,verbs=get;list;watch
+// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=accessrules/status,verbs=patch
+// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=accessrules/finalizers,verbs=update
+// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedusers;provisionedroles;roleattachments;identityproviders,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings;clusterrolebindings,verbs=get;list;watch;create;update;delete
+
+// ruleReconciler keeps the bindings of each AccessRule in step.
+type ruleReconciler struct {
+	base
+	grantDelay   time.Duration
+	refusedRetry time.Duration
+
+	// pending is since when a rule has waited: name to time.Time.
+	pending sync.Map
+	// cost is how long the last reconcile of a rule took: name to Duration.
+	cost sync.Map
+}
+
+// Reconcile brings the bindings of one rule in line, and then says so.
+func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	start := time.Now()
+	since, waiting := r.pending.LoadAndDelete(req.Name)
+	result, err := r.reconcile(ctx, req.Name)
+	r.cost.Store(req.Name, time.Since(start))
+	switch {
+	case err != nil && waiting:
+		r.pending.LoadOrStore(req.Name, since)
+	case waiting:
+		projectionLag.Observe(time.Since(since.(time.Time)).Seconds())
+	}
+	return result, err
+}
+
+func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Result, error) {
+	cached := &v1alpha1.AccessRule{}
+	found, err := r.get(ctx, name, cached)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if !found || cached.DeletionTimestamp != nil {
+		return ctrl.Result{}, r.withdrawAll(ctx, name, cached)
+	}
+	rule := latest(r.recent, cached)
+	d, err := r.declare(ctx, rule)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	existing, err := r.existing(ctx, name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	plan := projection.Make(rule, d.subjects, d.targets, existing)
+	var refusals []projection.Refusal
+	if !plan.Empty() {
+		refusals, err = r.writer().Apply(ctx, rule, plan)
+	}
+	if apierrors.IsConflict(err) {
+		// Somebody wrote in between; nothing to tell anybody about.
+		return ctrl.Result{}, err
+	}
+	if statusErr := r.report(ctx, rule, d, plan, refusals, err); err == nil {
+		err = statusErr
+	}
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	next := d.next
+	if len(refusals) > 0 {
+		next = access.Earlier(next, r.clock.Now().Add(r.refusedRetry))
+	}
+	return r.after(next), nil
+}
+
+// withdrawAll takes away what a deleted rule gave, without waiting for the
+// garbage collector.
+func (r *ruleReconciler) withdrawAll(ctx context.Context, name string, rule *v1alpha1.AccessRule) error {
+	rule.Name = name
+	existing, err := r.existing(ctx, name)
+	if err != nil {
+		return err
+	}
+	r.cost.Delete(name)
+	_, err = r.writer().Apply(ctx, rule, projection.Make(rule, nil, nil, existing))
+	return err
+}
+
+func (r *ruleReconciler) writer() *projection.Writer {
+	return &projection.Writer{Client: r.client, Live: r.live, Written: r.recent.remember}
+}
+
+// declaration is what a rule asks for now.
+type declaration struct {
+	roleExists bool
+	subjects   []rbacv1.Subject
+	// refused is how many holders of the role have no usable subject.
+	refused int
+	targets []projection.Target
+	// next is when time alone changes the subjects.
+	next time.Time
+}
+
+func (r *ruleReconciler) declare(ctx context.Context, rule *v1alpha1.AccessRule) (declaration, error) {
+	var d declaration
+	role, err := r.role(ctx, rule.Spec.Role)
+	if err != nil || role == nil {
+		return d, err
+	}
+	d.roleExists = true
+	if d.targets, err = r.targets(ctx, rule); err != nil {
+		return d, err
+	}
+	all, err := r.providers(ctx)
+	if err != nil {
+		return d, err
+	}
+	holders, next, err := r.holders(ctx, role, all, r.clock.Now())
+	if err != nil {
+		return d, err
+	}
+	d.next = next
+	d.subjects = make([]rbacv1.Subject, 0, len(holders))
+	for _, u := range holders {
+		s, err := r.subject(ctx, u, all)
+		if err != nil {
+			return d, err
+		}
+		if s.Refused {
+			d.refused++
+			continue
+		}
+		d.subjects = append(d.subjects, rbacSubject(s))
+	}
+	return d, nil
+}
+
+func rbacSubject(s access.Subject) rbacv1.Subject {
+	if sa := s.ServiceAccount; sa != nil {
+		return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: sa.Namespace, Name: sa.Name}
+	}
+	return rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: s.Name}
+}
+
+// targets are the places that a rule names and that exist.
+func (r *ruleReconciler) targets(ctx context.Context, rule *v1alpha1.AccessRule) ([]projection.Target, error) {
+	if rule.Spec.ClusterWide {
+		return []projection.Target{{}}, nil
+	}
+	var targets []projection.Target
+	if rule.Spec.NamespaceSelector != nil {
+		selector, err := metav1.LabelSelectorAsSelector(rule.Spec.NamespaceSelector)
+		if err != nil {
+			return nil, fmt.Errorf("read spec.namespaceSelector: %w", err)
+		}
+		var list corev1.NamespaceList
+		if err := r.reader.List(ctx, &list, client.MatchingLabelsSelector{Selector: selector}, client.UnsafeDisableDeepCopy); err != nil {
+			return nil, fmt.Errorf("list namespaces: %w", err)
+		}
+		for i := range list.Items {
+			targets = append(targets, target(&list.Items[i]))
+		}
+		return targets, nil
+	}
+	for _, name := range rule.Spec.Namespaces {
+		namespace := &corev1.Namespace{}
+		found, err := r.get(ctx, name, namespace)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			targets = append(targets, target(namespace))
+		}
+	}
+	return targets, nil
+}
+
+func target(n *corev1.Namespace) projection.Target {
+	return projection.Target{Namespace: n.Name, Terminating: n.DeletionTimestamp != nil}
+}
+
+// existing are the bindings of ours that project the rule.
+func (r *ruleReconciler) existing(ctx context.Context, rule string) ([]projection.Binding, error) {
+	var namespaced rbacv1.RoleBindingList
+	if err := r.list(ctx, &namespaced, index.BindingByRule, rule); err != nil {
+		return nil, err
+	}
+	var cluster rbacv1.ClusterRoleBindingList
+	if err := r.list(ctx, &cluster, index.BindingByRule, rule); err != nil {
+		return nil, err
+	}
+	bindings := make([]projection.Binding, 0, len(namespaced.Items)+len(cluster.Items))
+	cached := make(map[objectKey]bool, cap(bindings))
+	add := func(o client.Object) {
+		cached[keyOf(o)] = true
+		bindings = append(bindings, projection.BindingOf(latest(r.recent, o)))
+	}
+	for i := range namespaced.Items {
+		add(&namespaced.Items[i])
+	}
+	for i := range cluster.Items {
+		add(&cluster.Items[i])
+	}
+	for _, o := range r.recent.all(func(o client.Object) bool {
+		of, ours := projection.RuleOf(o)
+		return ours && of == rule && !cached[keyOf(o)]
+	}) {
+		bindings = append(bindings, projection.BindingOf(o))
+	}
+	return bindings, nil
+}
+
+// report patches the status, once, if it differs.
+func (r *ruleReconciler) report(ctx context.Context, rule *v1alpha1.AccessRule, d declaration, plan *projection.Plan, refusals []projection.Refusal, failed error) error {
+	status := rule.Status.DeepCopy()
+	status.ObservedGeneration = rule.Generation
+	status.Subjects = int32(len(d.subjects))                     //nolint:gosec // a cluster has no 2^31 users
+	status.Bindings = int32(max(plan.Bindings-len(refusals), 0)) //nolint:gosec // nor bindings
+	status.Namespaces = int32(namespacesOf(d))                   //nolint:gosec // nor namespaces
+	ready, reason, message := verdict(rule, d, refusals, failed)
+	setCondition(&status.Conditions, rule, v1alpha1.ConditionReady, ready, reason, message)
+	if equality.Semantic.DeepEqual(&rule.Status, status) {
+		return nil
+	}
+	desired := rule.DeepCopy()
+	desired.Status = *status
+	return r.patchStatus(ctx, rule, desired)
+}
+
+func namespacesOf(d declaration) (n int) {
+	if len(d.subjects) == 0 {
+		return 0
+	}
+	for _, t := range d.targets {
+		if t.Namespace != "" && !t.Terminating {
+			n++
+		}
+	}
+	return n
+}
+
+func verdict(rule *v1alpha1.AccessRule, d declaration, refusals []projection.Refusal, failed error) (ready bool, reason, message string) {
+	switch {
+	case failed != nil:
+		return false, v1alpha1.ReasonProjecting, "bindings are still being written: " + failed.Error()
+	case len(refusals) > 0:
+		return false, v1alpha1.ReasonBindingsRefused, describe(refusals)
+	case !d.roleExists:
+		return false, v1alpha1.ReasonRoleNotFound,
+			fmt.Sprintf("there is no ProvisionedRole %q (yet)", rule.Spec.Role)
+	case d.refused > 0:
+		return true, v1alpha1.ReasonReconciled,
+			fmt.Sprintf("every holder of role %q is bound but %d without a usable subject", rule.Spec.Role, d.refused)
+	default:
+		return true, v1alpha1.ReasonReconciled, fmt.Sprintf("every holder of role %q is bound", rule.Spec.Role)
+	}
+}
+
+// describe shows the first few refusals.
+func describe(refusals []projection.Refusal) string {
+	const shown = 3
+	messages := make([]string, 0, shown)
+	for _, f := range refusals[:min(shown, len(refusals))] {
+		messages = append(messages, f.Message)
+	}
+	text := strings.Join(messages, "; ")
+	if more := len(refusals) - shown; more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
+}

@@ -1,0 +1,274 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	k8slabels "k8s.io/apimachinery/pkg/labels"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/index"
+	"github.com/rollcall-dev/rollcall/internal/projection"
+)
+
+// maxGrantDelay bounds how long a grant waits for others.
+const maxGrantDelay = time.Second
+
+func (r *ruleReconciler) setup(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.AccessRule{}, builder.WithPredicates(r.recent.changed())).
+		Watches(&v1alpha1.ProvisionedUser{}, on(false, r.userChanged)).
+		Watches(&v1alpha1.ProvisionedRole{}, on(false, r.roleChanged)).
+		Watches(&v1alpha1.RoleAttachment{}, on(false, r.attachmentChanged)).
+		Watches(&v1alpha1.IdentityProvider{}, on(false, r.providerChanged)).
+		Watches(&corev1.Namespace{}, on(false, r.namespaceChanged)).
+		Watches(&rbacv1.RoleBinding{}, r.bindingEvents()).
+		Watches(&rbacv1.ClusterRoleBinding{}, r.bindingEvents()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		Complete(r)
+}
+
+// revoke queues rules from which somebody may lose something.
+func (r *ruleReconciler) revoke(q queue, rules ...string) {
+	r.wait(rules)
+	enqueue(q, urgent, 0, rules...)
+}
+
+// grant queues rules that can only give more. Each waits a moment for others of
+// its kind, the longer the more a reconcile costs.
+func (r *ruleReconciler) grant(q queue, rules ...string) {
+	r.wait(rules)
+	for _, rule := range rules {
+		enqueue(q, normal, r.delay(rule), rule)
+	}
+}
+
+func (r *ruleReconciler) wait(rules []string) {
+	now := time.Now()
+	for _, rule := range rules {
+		r.pending.LoadOrStore(rule, now)
+	}
+}
+
+func (r *ruleReconciler) delay(rule string) time.Duration {
+	const share = 5 // of the time, a busy rule is being reconciled for one fifth
+	if cost, ok := r.cost.Load(rule); ok {
+		return min(max(r.grantDelay, share*cost.(time.Duration)), max(maxGrantDelay, r.grantDelay))
+	}
+	return r.grantDelay
+}
+
+func (r *ruleReconciler) userChanged(ctx context.Context, old, u *v1alpha1.ProvisionedUser, q queue) {
+	change := compareUsers(old, u)
+	if change.nothing() {
+		return
+	}
+	either := u
+	if either == nil {
+		either = old
+	}
+	rules, err := r.rulesOf(ctx, either, change)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Can't tell which rules a change of a user concerns", "user", either.Name)
+	}
+	if change.loses {
+		r.revoke(q, rules...)
+	} else {
+		r.grant(q, rules...)
+	}
+	if !change.whole {
+		return
+	}
+	// Whoever shares a name with the user may get it now, or lose it.
+	others, err := r.sharing(ctx, change.subjects, either.Name)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Can't tell who shares a subject", "user", either.Name)
+	}
+	for _, other := range others {
+		rules, err := r.rulesOf(ctx, other, compareUsers(nil, other))
+		if err != nil {
+			log.FromContext(ctx).Error(err, "Can't tell which rules a shared subject concerns", "user", other.Name)
+		}
+		r.revoke(q, rules...)
+	}
+}
+
+// rulesOf are the rules of the roles that a change of a user is about.
+func (l look) rulesOf(ctx context.Context, u *v1alpha1.ProvisionedUser, change userChange) ([]string, error) {
+	roles, err := l.rolesOf(ctx, u, change)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, role := range roles {
+		rules, err := l.rules(ctx, role)
+		if err != nil {
+			return nil, err
+		}
+		for _, rule := range rules {
+			names = append(names, rule.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// rolesOf are the names of the roles that a change of a user is about.
+func (l look) rolesOf(ctx context.Context, u *v1alpha1.ProvisionedUser, change userChange) ([]string, error) {
+	var names []string
+	for _, id := range change.roleIDs {
+		role, err := l.roleByID(ctx, u.Spec.Provider, id)
+		if err != nil {
+			return nil, err
+		}
+		if role != nil {
+			names = append(names, role.Name)
+		}
+	}
+	if change.whole {
+		attachments, err := l.attachments(ctx, index.AttachmentByUser, u.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range attachments {
+			names = append(names, a.Spec.Role)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func (r *ruleReconciler) roleChanged(ctx context.Context, old, role *v1alpha1.ProvisionedRole, q queue) {
+	if old != nil && role != nil && old.Spec.ID == role.Spec.ID && old.Spec.Provider == role.Spec.Provider {
+		return
+	}
+	name := ""
+	if role != nil {
+		name = role.Name
+	} else {
+		name = old.Name
+	}
+	rules, err := r.ruleNames(ctx, name)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Can't tell which rules a change of a role concerns", "role", name)
+	}
+	if old == nil {
+		r.grant(q, rules...)
+	} else {
+		r.revoke(q, rules...)
+	}
+}
+
+func (l look) ruleNames(ctx context.Context, role string) ([]string, error) {
+	rules, err := l.rules(ctx, role)
+	names := make([]string, len(rules))
+	for i, rule := range rules {
+		names[i] = rule.Name
+	}
+	return names, err
+}
+
+func (r *ruleReconciler) attachmentChanged(ctx context.Context, old, a *v1alpha1.RoleAttachment, q queue) {
+	if old != nil && a != nil && old.Generation == a.Generation {
+		return
+	}
+	either := a
+	if either == nil {
+		either = old
+	}
+	rules, err := r.ruleNames(ctx, either.Spec.Role)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Can't tell which rules an attachment concerns", "attachment", either.Name)
+	}
+	if old == nil {
+		r.grant(q, rules...)
+	} else {
+		r.revoke(q, rules...)
+	}
+}
+
+// providerChanged: a provider that comes, goes or names its users differently
+// can change the subject of everybody.
+func (r *ruleReconciler) providerChanged(ctx context.Context, old, p *v1alpha1.IdentityProvider, q queue) {
+	if old != nil && p != nil && old.Spec.Subject == p.Spec.Subject {
+		return
+	}
+	r.everyRule(ctx, q, func(*v1alpha1.AccessRule) bool { return true })
+}
+
+func (r *ruleReconciler) namespaceChanged(ctx context.Context, old, n *corev1.Namespace, q queue) {
+	if old != nil && n != nil && equality.Semantic.DeepEqual(old.Labels, n.Labels) &&
+		(old.DeletionTimestamp == nil) == (n.DeletionTimestamp == nil) {
+		return
+	}
+	r.everyRule(ctx, q, func(rule *v1alpha1.AccessRule) bool { return selects(rule, old) || selects(rule, n) })
+}
+
+func selects(rule *v1alpha1.AccessRule, n *corev1.Namespace) bool {
+	if n == nil || rule.Spec.ClusterWide {
+		return false
+	}
+	if rule.Spec.NamespaceSelector == nil {
+		return slices.Contains(rule.Spec.Namespaces, n.Name)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(rule.Spec.NamespaceSelector)
+	return err == nil && selector.Matches(k8slabels.Set(n.Labels))
+}
+
+func (r *ruleReconciler) everyRule(ctx context.Context, q queue, concerned func(*v1alpha1.AccessRule) bool) {
+	var list v1alpha1.AccessRuleList
+	if err := r.reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "Can't list the rules that a change concerns")
+		return
+	}
+	for i := range list.Items {
+		if concerned(&list.Items[i]) {
+			r.revoke(q, list.Items[i].Name)
+		}
+	}
+}
+
+// bindingEvents repairs what others do to our bindings. At the start it also
+// finds the bindings of rules that are gone.
+func (r *ruleReconciler) bindingEvents() handler.EventHandler {
+	repair := func(q queue, o client.Object, priority int) {
+		if rule, ours := projection.RuleOf(o); ours {
+			enqueue(q, priority, 0, rule)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
+			if r.recent.seen(e.Object) {
+				return
+			}
+			priority := urgent
+			if e.IsInInitialList {
+				priority = idle
+			}
+			repair(q, e.Object, priority)
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			if r.recent.seen(e.ObjectNew) || e.ObjectOld.GetResourceVersion() == e.ObjectNew.GetResourceVersion() {
+				return
+			}
+			repair(q, e.ObjectOld, urgent)
+			repair(q, e.ObjectNew, urgent)
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+			r.recent.forget(e.Object)
+			repair(q, e.Object, urgent)
+		},
+	}
+}

@@ -1,0 +1,72 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// base is what every reconciler has.
+type base struct {
+	look
+	client client.Client
+	// live reads past the cache.
+	live   client.Reader
+	clock  clock.PassiveClock
+	recent *recent
+}
+
+// fork gives a reconciler a memory of its own.
+func (b base) fork() base {
+	b.recent = newRecent()
+	return b
+}
+
+// patchStatus writes a status. desired is a copy of current that differs in its
+// status alone; call it only when it does differ, because a patch that changes
+// nothing costs as much as one that does.
+func (b base) patchStatus(ctx context.Context, current, desired client.Object) error {
+	if err := b.client.Status().Patch(ctx, desired, client.MergeFrom(current)); err != nil {
+		return client.IgnoreNotFound(fmt.Errorf("patch the status of %q: %w", desired.GetName(), err))
+	}
+	b.recent.remember(desired)
+	return nil
+}
+
+// after is the result that brings a reconciler back at a moment; zero is never.
+func (b base) after(t time.Time) ctrl.Result {
+	if t.IsZero() {
+		return ctrl.Result{}
+	}
+	// Never zero, which would mean not at all.
+	return ctrl.Result{RequeueAfter: max(t.Sub(b.clock.Now()), time.Millisecond)}
+}
+
+// setCondition sets a condition, and keeps its transition time unless its status
+// changes.
+func setCondition(conditions *[]metav1.Condition, o client.Object, kind string, status bool, reason, message string) {
+	c := metav1.Condition{
+		Type: kind, Status: metav1.ConditionFalse, Reason: reason,
+		Message: shorten(message), ObservedGeneration: o.GetGeneration(),
+	}
+	if status {
+		c.Status = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(conditions, c)
+}
+
+// maxMessage is the limit of a condition's message in the API.
+const maxMessage = 32768
+
+func shorten(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	return message[:maxMessage-len("…")] + "…"
+}

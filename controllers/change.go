@@ -1,0 +1,101 @@
+package controllers
+
+import (
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
+	"github.com/rollcall-dev/rollcall/internal/index"
+)
+
+// userChange is what a change of a user can mean for access.
+type userChange struct {
+	// whole says that something changed that decides about every role.
+	whole bool
+	// roleIDs are the memberships that it is about: all, or those that came and
+	// went.
+	roleIDs []string
+	// loses says that the user may have less than before.
+	loses bool
+	// subjects are the folded names that the user may have claimed before or
+	// claims now; set when the whole changed.
+	subjects []string
+}
+
+// nothing says that access stays as it is.
+func (c userChange) nothing() bool { return !c.whole && len(c.roleIDs) == 0 }
+
+// compareUsers finds out what a change means. old is nil for a new user, and
+// user for a deleted one.
+func compareUsers(old, user *v1alpha1.ProvisionedUser) userChange {
+	var c userChange
+	switch {
+	case old == nil:
+		c.whole = true
+	case user == nil:
+		c.whole, c.loses = true, true
+	default:
+		c.whole = decisive(old) != decisive(user) ||
+			!equality.Semantic.DeepEqual(old.Spec.Emails, user.Spec.Emails) ||
+			!equality.Semantic.DeepEqual(old.Spec.ServiceAccountRef, user.Spec.ServiceAccountRef)
+		c.loses = c.whole && !access.Suspended(old, nil)
+	}
+	before, now := memberships(old), memberships(user)
+	if c.whole {
+		both := maps.Clone(before)
+		if both == nil {
+			both = make(map[string]v1alpha1.Membership)
+		}
+		maps.Copy(both, now)
+		c.roleIDs = slices.Sorted(maps.Keys(both))
+		for _, u := range []*v1alpha1.ProvisionedUser{old, user} {
+			if u != nil {
+				c.subjects = append(c.subjects, index.SubjectCandidates(u)...)
+			}
+		}
+		slices.Sort(c.subjects)
+		c.subjects = slices.Compact(c.subjects)
+		return c
+	}
+	for id := range before {
+		if _, ok := now[id]; !ok {
+			c.roleIDs, c.loses = append(c.roleIDs, id), true
+		}
+	}
+	for id := range now {
+		if _, ok := before[id]; !ok {
+			c.roleIDs = append(c.roleIDs, id)
+		}
+	}
+	slices.Sort(c.roleIDs)
+	return c
+}
+
+// decision is the part of a user that decides about every role and can be
+// compared.
+type decision struct {
+	provider, id, userName, externalID, remoteIdentity string
+	userType                                           v1alpha1.UserType
+	active, deleted, suspend                           bool
+	suspensions                                        int64
+}
+
+func decisive(u *v1alpha1.ProvisionedUser) decision {
+	s := &u.Spec
+	return decision{
+		provider: s.Provider, id: s.ID, userName: s.UserName, externalID: s.ExternalID,
+		remoteIdentity: s.RemoteIdentity, userType: s.Type,
+		active: s.Active == nil || *s.Active, deleted: s.DeprovisionedAt != nil,
+		suspend: s.Suspend, suspensions: s.Suspensions,
+	}
+}
+
+func memberships(u *v1alpha1.ProvisionedUser) map[string]v1alpha1.Membership {
+	if u == nil {
+		return nil
+	}
+	return u.Spec.Memberships
+}

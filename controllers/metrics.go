@@ -1,0 +1,23 @@
+package controllers
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+)
+
+var (
+	projectionLag = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "rollcall_projection_lag_seconds",
+		Help: "Time from the first change that concerns an AccessRule until its bindings were in step, by rule reconciled.",
+		// From a write on an idle cluster to a full sync on a busy one.
+		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	})
+	usersByState = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "rollcall_users",
+		Help: "ProvisionedUsers by identity provider (local for none) and effective state.",
+	}, []string{"provider", "state"})
+)
+
+func init() {
+	metrics.Registry.MustRegister(projectionLag, usersByState)
+}

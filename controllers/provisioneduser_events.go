@@ -1,0 +1,123 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/index"
+)
+
+// memberDelay gathers the memberships that a sync gives one user, so that each
+// doesn't cost a status write of its own.
+const memberDelay = 50 * time.Millisecond
+
+func (r *userReconciler) setup(mgr ctrl.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("provisioneduser").
+		Watches(&v1alpha1.ProvisionedUser{}, r.ownEvents(), builder.WithPredicates(r.recent.changed())).
+		Watches(&v1alpha1.ProvisionedUser{}, on(false, r.otherChanged)).
+		Watches(&v1alpha1.ProvisionedRole{}, on(false, r.roleChanged)).
+		Watches(&v1alpha1.RoleAttachment{}, on(false, r.attachmentChanged)).
+		Watches(&v1alpha1.IdentityProvider{}, on(false, r.providerChanged)).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		Complete(r)
+}
+
+func (r *userReconciler) ownEvents() handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
+			priority := normal
+			if e.IsInInitialList {
+				priority = idle
+			}
+			enqueue(q, priority, 0, e.Object.GetName())
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			old, _ := e.ObjectOld.(*v1alpha1.ProvisionedUser)
+			u, _ := e.ObjectNew.(*v1alpha1.ProvisionedUser)
+			if change := compareUsers(old, u); !change.whole && !change.loses {
+				enqueue(q, normal, memberDelay, u.Name)
+			} else {
+				enqueue(q, urgent, 0, u.Name)
+			}
+		},
+	}
+}
+
+// otherChanged queues the users who share a name with one that changed: the
+// subject may be theirs now, or no longer.
+func (r *userReconciler) otherChanged(ctx context.Context, old, u *v1alpha1.ProvisionedUser, q queue) {
+	change := compareUsers(old, u)
+	if !change.whole {
+		return
+	}
+	either := u
+	if either == nil {
+		either = old
+	}
+	others, err := r.sharing(ctx, change.subjects, either.Name)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Can't tell who shares a subject", "user", either.Name)
+	}
+	for _, other := range others {
+		enqueue(q, normal, 0, other.Name)
+	}
+}
+
+// roleChanged: a role that comes or goes changes what its members hold. There
+// can be many, and access itself does not wait for them.
+func (r *userReconciler) roleChanged(ctx context.Context, old, role *v1alpha1.ProvisionedRole, q queue) {
+	either := role
+	switch {
+	case old != nil && role != nil:
+		return
+	case role == nil:
+		either = old
+		r.dangling.deleted(old.Spec.ID, r.clock.Now())
+	default:
+		r.dangling.created(role.Spec.ID)
+	}
+	users, err := r.affectedBy(ctx, either)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Can't tell which users a role concerns", "role", either.Name)
+	}
+	for _, u := range users {
+		enqueue(q, idle, 0, u.Name)
+	}
+}
+
+func (r *userReconciler) attachmentChanged(_ context.Context, old, a *v1alpha1.RoleAttachment, q queue) {
+	switch {
+	case old == nil:
+		enqueue(q, normal, 0, a.Spec.User)
+	case a == nil:
+		enqueue(q, urgent, 0, old.Spec.User)
+	case old.Generation != a.Generation:
+		enqueue(q, urgent, 0, a.Spec.User)
+	}
+}
+
+func (r *userReconciler) providerChanged(ctx context.Context, old, p *v1alpha1.IdentityProvider, q queue) {
+	if old != nil && p != nil && old.Generation == p.Generation {
+		return
+	}
+	either := p
+	if either == nil {
+		either = old
+	}
+	users, err := r.users(ctx, index.UserByProvider, either.Name)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Can't tell which users a provider has", "provider", either.Name)
+	}
+	for _, u := range users {
+		enqueue(q, idle, 0, u.Name)
+	}
+}

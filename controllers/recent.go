@@ -1,0 +1,105 @@
+package controllers
+
+import (
+	"reflect"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+)
+
+// recent remembers what a reconciler has written until the cache has it, so that
+// the next reconcile neither compares with a state that is past nor repeats a
+// write. It also tells events of our own writes from those of others.
+type recent struct {
+	mu      sync.Mutex
+	objects map[objectKey]client.Object
+}
+
+type objectKey struct {
+	kind reflect.Type
+	client.ObjectKey
+}
+
+func newRecent() *recent { return &recent{objects: make(map[objectKey]client.Object)} }
+
+func keyOf(o client.Object) objectKey {
+	return objectKey{reflect.TypeOf(o), client.ObjectKeyFromObject(o)}
+}
+
+// remember takes an object as the API server answered a write with it.
+func (r *recent) remember(o client.Object) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.objects[keyOf(o)] = o
+}
+
+// forget drops what is remembered of a deleted object.
+func (r *recent) forget(o client.Object) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.objects, keyOf(o))
+}
+
+// seen is told of each object that the cache has received. It drops what is
+// remembered when the cache has caught up, and says whether the object is just
+// what was written here.
+func (r *recent) seen(o client.Object) (own bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := keyOf(o)
+	written, ok := r.objects[key]
+	if !ok {
+		return false
+	}
+	if newer(written, o) {
+		return false
+	}
+	delete(r.objects, key)
+	return written.GetResourceVersion() == o.GetResourceVersion()
+}
+
+// all returns what is remembered and matches.
+func (r *recent) all(match func(client.Object) bool) []client.Object {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var objects []client.Object
+	for _, o := range r.objects {
+		if match(o) {
+			objects = append(objects, o)
+		}
+	}
+	return objects
+}
+
+// latest returns the newer of the cached object and what is remembered of it.
+func latest[T client.Object](r *recent, cached T) T {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if written, ok := r.objects[keyOf(cached)].(T); ok && newer(written, cached) && written.GetUID() == cached.GetUID() {
+		return written
+	}
+	return cached
+}
+
+func newer(a, b client.Object) bool {
+	c, err := resourceversion.CompareResourceVersion(a.GetResourceVersion(), b.GetResourceVersion())
+	return err == nil && c > 0
+}
+
+// changed lets through what others did to the objects of a reconciler, and
+// drops the echo of its own status writes.
+func (r *recent) changed() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			own := r.seen(e.ObjectNew)
+			return !own || e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration()
+		},
+		DeleteFunc: func(e event.DeleteEvent) bool {
+			r.forget(e.Object)
+			return true
+		},
+	}
+}

@@ -1,0 +1,98 @@
+package controllers
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+)
+
+// Options for the reconcilers. The zero value of each field but ExternalURL has
+// a sensible default.
+type Options struct {
+	// ExternalURL is the scheme and host of Tenant URLs, such as
+	// https://scim.example.com. Without it no Tenant URL is shown.
+	ExternalURL string
+	// Namespace holds the token Secrets; rollcall-system by default.
+	Namespace string
+	// Clock decides about beginnings, ends and retention.
+	Clock clock.PassiveClock
+	// Contacts knows when SCIM clients were last heard of; may be nil.
+	Contacts Contacts
+	// ContactEvents tells of IdentityProviders with a new contact; may be nil.
+	ContactEvents <-chan event.GenericEvent
+
+	// GrantDelay is how long grants of one rule are gathered. It grows with the
+	// cost of reconciling the rule, up to a second.
+	GrantDelay time.Duration
+	// RoleInterval is the least time between two status writes of one role.
+	RoleInterval time.Duration
+	// ProviderInterval is the least time between two counts of one provider.
+	ProviderInterval time.Duration
+	// RefusedRetry is when bindings that the API server refused are tried again:
+	// nothing tells us when an administrator has given us the right.
+	RefusedRetry time.Duration
+	// SweepAfter is how long a membership in a role that nobody saw being
+	// deleted is kept. Between restoring users and roles from a backup, all
+	// memberships look like that.
+	SweepAfter time.Duration
+}
+
+// Contacts knows when SCIM clients were last heard of, since this process
+// started. Zero is never.
+type Contacts interface {
+	// LastContact is the last authenticated request of a provider.
+	LastContact(provider string) time.Time
+	// LastUsed is the last request with one token of a provider.
+	LastUsed(provider, tokenID string) time.Time
+}
+
+func (o *Options) setDefaults() {
+	setDefault(&o.Namespace, "rollcall-system")
+	setDefault(&o.GrantDelay, 50*time.Millisecond)
+	setDefault(&o.RoleInterval, time.Second)
+	setDefault(&o.ProviderInterval, 5*time.Second)
+	setDefault(&o.RefusedRetry, time.Minute)
+	setDefault(&o.SweepAfter, time.Hour)
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+}
+
+func setDefault[T comparable](field *T, value T) {
+	if *field == *new(T) {
+		*field = value
+	}
+}
+
+// SetupWithManager adds the five reconcilers to the manager. The indexes of
+// package index must be registered with its cache.
+func SetupWithManager(mgr ctrl.Manager, o Options) error {
+	o.setDefaults()
+	base := base{
+		look:   look{mgr.GetCache()},
+		client: mgr.GetClient(),
+		live:   mgr.GetAPIReader(),
+		clock:  o.Clock,
+	}
+	for _, c := range []struct {
+		kind  string
+		setup func(ctrl.Manager) error
+	}{
+		{"AccessRule", (&ruleReconciler{base: base.fork(), grantDelay: o.GrantDelay, refusedRetry: o.RefusedRetry}).setup},
+		{"ProvisionedUser", (&userReconciler{base: base.fork(), sweepAfter: o.SweepAfter}).setup},
+		{"ProvisionedRole", (&roleReconciler{base: base.fork(), interval: o.RoleInterval}).setup},
+		{"RoleAttachment", (&attachmentReconciler{base: base.fork()}).setup},
+		{"IdentityProvider", (&providerReconciler{
+			base: base.fork(), externalURL: o.ExternalURL, namespace: o.Namespace,
+			interval: o.ProviderInterval, contacts: o.Contacts, contactEvents: o.ContactEvents,
+		}).setup},
+	} {
+		if err := c.setup(mgr); err != nil {
+			return fmt.Errorf("%s controller: %w", c.kind, err)
+		}
+	}
+	return nil
+}
