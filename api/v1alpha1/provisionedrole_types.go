@@ -8,7 +8,7 @@ import (
 // ProvisionedRoleSpec is a group of the identity provider, or a local role.
 //
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.id) || (has(self.id) && self.id == oldSelf.id)",message="spec.id never changes"
-// +kubebuilder:validation:XValidation:rule="!has(self.provider) || self.provider == '' || has(self.id)",message="a role of an identity provider needs spec.id; leave spec.provider empty for a local role"
+// +kubebuilder:validation:XValidation:rule="!has(self.provider) || size(self.provider) == 0 || has(self.id)",message="a role of an identity provider needs spec.id; leave spec.provider empty for a local role"
 type ProvisionedRoleSpec struct {
 	// provider is the name of the IdentityProvider that owns this role; empty
 	// for a local role.

@@ -47,11 +47,11 @@ const (
 // ProvisionedUserSpec is IdP truth and local truth about one user.
 //
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.id) || (has(self.id) && self.id == oldSelf.id)",message="spec.id never changes"
-// +kubebuilder:validation:XValidation:rule="!has(self.provider) || self.provider == '' || has(self.id)",message="a user of an identity provider needs spec.id; leave spec.provider empty for a local user"
+// +kubebuilder:validation:XValidation:rule="!has(self.provider) || size(self.provider) == 0 || has(self.id)",message="a user of an identity provider needs spec.id; leave spec.provider empty for a local user"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.suspensions) || (has(self.suspensions) && self.suspensions >= oldSelf.suspensions)",message="spec.suspensions only grows"
-// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'ServiceAccount' || (has(self.serviceAccountRef) && (!has(self.provider) || self.provider == ''))",message="type ServiceAccount is for local users and needs spec.serviceAccountRef"
+// +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'ServiceAccount' || (has(self.serviceAccountRef) && (!has(self.provider) || size(self.provider) == 0))",message="type ServiceAccount is for local users and needs spec.serviceAccountRef"
 // +kubebuilder:validation:XValidation:rule="!has(self.serviceAccountRef) || (has(self.type) && self.type == 'ServiceAccount')",message="spec.serviceAccountRef needs type ServiceAccount"
-// +kubebuilder:validation:XValidation:rule="!has(self.memberships) || (has(self.provider) && self.provider != '')",message="spec.memberships belong to an identity provider; attach a local user to a role with a RoleAttachment"
+// +kubebuilder:validation:XValidation:rule="!has(self.memberships) || (has(self.provider) && size(self.provider) > 0)",message="spec.memberships belong to an identity provider; attach a local user to a role with a RoleAttachment"
 type ProvisionedUserSpec struct {
 	// provider is the name of the IdentityProvider that owns this user; empty
 	// for a local user.
