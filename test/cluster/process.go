@@ -73,7 +73,7 @@ func (p *process) ready(ctx context.Context, url string, config *tls.Config) err
 	client := &http.Client{Transport: transport, Timeout: 2 * time.Second}
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
-	last := "no answer yet"
+	var last string
 	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {

@@ -117,7 +117,7 @@ func (c *Cluster) waitForWebhook(ctx context.Context, text string) error {
 		return last != nil && strings.Contains(last.Error(), "failed calling webhook"), nil
 	})
 	if err != nil {
-		return fmt.Errorf("%w; the last answer: %v", err, last)
+		return fmt.Errorf("%w; the last answer: %w", err, last)
 	}
 	return nil
 }

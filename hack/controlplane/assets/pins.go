@@ -21,7 +21,10 @@ type pin struct {
 	digest  string // of go.mod: another dependency makes another binary
 }
 
-type pins struct{ kubernetes, etcd pin }
+type pins struct {
+	kubernetes, etcd pin
+	envtest          string // the module of setup-envtest
+}
 
 func readPins() (pins, error) {
 	root, err := checkout.Root()
@@ -37,7 +40,11 @@ func readPins() (pins, error) {
 	if err != nil {
 		return pins{}, err
 	}
-	return pins{kubernetes: kubernetes, etcd: etcd}, nil
+	return pins{
+		kubernetes: kubernetes,
+		etcd:       etcd,
+		envtest:    filepath.Join(root, "hack", "tools", "setup-envtest"),
+	}, nil
 }
 
 func readPin(dir, module string) (pin, error) {

@@ -1,0 +1,123 @@
+# Everything here works with Go and make alone: no C compiler, no git, no docker
+# (but for `image`). `make` prints what there is.
+
+# Static binaries; and no C compiler is needed. `make CGO_ENABLED=1 ...` for -race.
+export CGO_ENABLED ?= 0
+# A source archive has no git history to stamp into the binaries.
+export GOFLAGS ?= -buildvcs=false
+# What the environment knows of other clusters has no business here.
+unexport KUBECONFIG
+
+SHELL := /bin/sh
+BIN := bin
+IMG ?= rollcall:latest
+PLATFORMS ?= linux/amd64,linux/arm64
+
+CONTROLLER_GEN := go tool controller-gen
+# The folders with markers. Tests and tools have none.
+MARKED := paths=./api/... paths=./controllers/... paths=./internal/... paths=./webhook/... paths=./cmd/...
+# Packages with tests that start a control plane.
+INTEGRATION = $$(grep -rlE --include='*_test.go' '^//go:build .*integration' . | xargs -n1 dirname | sort -u)
+TEST_TIMEOUT ?= 14m
+# Arguments for all `go test`, such as TESTFLAGS='-run TestNames -v'.
+TESTFLAGS ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Print this.
+	@echo 'Rollcall: SCIM provisioning for Kubernetes.'
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z][a-z-]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Try it
+
+.PHONY: demo
+demo: ## Run an Entra provisioning cycle against a local control plane, stage by stage; exit 0 only if each holds.
+	@go build -o $(BIN)/demo ./test/demo
+	@exec $(BIN)/demo
+
+.PHONY: run
+run: ## Start a control plane and the manager in the foreground; Ctrl-C stops everything.
+	@go build -o $(BIN)/run ./hack/run
+	@exec $(BIN)/run
+
+.PHONY: bench
+bench: ## Measure SCIM against the raw API server, and the latency of grants and revocations.
+	@go build -o $(BIN)/bench ./test/bench
+	@exec $(BIN)/bench
+
+##@ Test
+
+.PHONY: test
+test: test-unit controlplane ## Run all tests, those against a real control plane one package at a time.
+	@assets=$$(go run ./hack/controlplane --with kube-controller-manager,kubectl --print-path) && \
+		KUBEBUILDER_ASSETS=$$assets go test -tags integration -p 1 -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(INTEGRATION)
+
+.PHONY: test-unit
+test-unit: ## Run the tests that need no control plane.
+	go test $(TESTFLAGS) ./...
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Run the linters, which also keep the walls between the packages.
+	$(BIN)/golangci-lint run
+
+.PHONY: vet
+vet: ## Run go vet on everything, integration tests included.
+	go vet -tags integration ./...
+
+.PHONY: verify
+verify: vet ## Fail if generated files, formatting or go.mod are not what they should be.
+	@go mod tidy -diff
+	@unformatted=$$(gofmt -l api cmd controllers hack internal scim test webhook) && \
+		if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
+		$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/... output:object:dir=$$fresh && \
+		$(CONTROLLER_GEN) crd rbac:roleName=rollcall-manager $(MARKED) output:crd:dir=$$fresh/crd output:rbac:dir=$$fresh && \
+		diff api/v1alpha1/zz_generated.deepcopy.go $$fresh/zz_generated.deepcopy.go && \
+		diff -r config/crd/bases $$fresh/crd && \
+		diff config/rbac/role.yaml $$fresh/role.yaml || \
+		{ echo 'generated files are outdated: make generate manifests'; exit 1; }
+
+##@ Change it
+
+.PHONY: generate
+generate: ## Write the deep copies of the API types.
+	$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...
+
+.PHONY: manifests
+manifests: ## Write the CRDs and the manager's rights from the markers in the code.
+	$(CONTROLLER_GEN) crd rbac:roleName=rollcall-manager $(MARKED) output:crd:dir=config/crd/bases output:rbac:dir=config/rbac
+
+.PHONY: fmt
+fmt: ## Format the code.
+	gofmt -w api cmd controllers hack internal scim test webhook
+
+##@ Build
+
+.PHONY: build
+build: ## Build the commands into bin/.
+	go build -trimpath -ldflags '-s -w' -o $(BIN)/ ./cmd/...
+
+.PHONY: image
+image: ## Build the container image (IMG=rollcall:latest) with docker.
+	docker build -t $(IMG) .
+
+.PHONY: images
+images: ## Build and push the image for PLATFORMS with docker buildx.
+	docker buildx build --platform $(PLATFORMS) --push -t $(IMG) .
+
+.PHONY: controlplane
+controlplane: ## Provide kube-apiserver, etcd, kube-controller-manager and kubectl: minutes, once.
+	@go run ./hack/controlplane --with kube-controller-manager,kubectl
+
+.PHONY: clean
+clean: ## Remove what was built here. The cached control plane stays.
+	rm -rf $(BIN) .run dist
+
+# The linters build from their own module, once for each version.
+$(BIN)/golangci-lint: hack/tools/golangci/go.mod
+	@echo 'building golangci-lint from its Go module, once, a few minutes on two cores'
+	@cd hack/tools/golangci && go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
