@@ -76,15 +76,12 @@ func entries(rt *ResourceType, in map[string]any) []entry {
 // ParseKey is ParseName for the key of a resource's JSON object. An object under
 // an unknown URN without a version is the extension itself, not an attribute.
 func ParseKey(key string, value any) (Name, error) {
-	name, err := ParseName(key)
-	if err != nil {
-		return Name{}, err
+	if _, isObject := value.(map[string]any); isObject && isURN(key) {
+		if urn, _ := splitURN(key); !isKnownURN(urn) && versionedEnd(key) == 0 {
+			return Name{URN: key}, nil
+		}
 	}
-	if _, isObject := value.(map[string]any); isObject && name.URN != "" && name.Sub == "" &&
-		!isKnownURN(name.URN) && versionedEnd(name.URN) == 0 {
-		return Name{URN: key}, nil
-	}
-	return name, nil
+	return ParseName(key)
 }
 
 func decodeEntry(rt *ResourceType, out map[string]any, e entry) error {

@@ -39,6 +39,9 @@ func (n Name) String() string {
 // urn:ietf:params:scim:schemas:extension:Custom:2.0:User:attr.
 func ParseName(s string) (Name, error) {
 	urn, rest := splitURN(s)
+	if urn != "" && !isURN(urn) {
+		return Name{}, fmt.Errorf("%q is no URN", s)
+	}
 	n := Name{URN: urn}
 	if rest == "" {
 		if urn == "" {
@@ -204,6 +207,16 @@ func isKnownURN(urn string) bool {
 // hasURN says whether s starts like a URN.
 func hasURN(s string) bool {
 	return len(s) > 4 && strings.EqualFold(s[:4], "urn:")
+}
+
+// isURN says whether s has what every URN has: urn, a namespace, and a name
+// (RFC 8141 section 2).
+func isURN(s string) bool {
+	if !hasURN(s) {
+		return false
+	}
+	namespace, name, ok := strings.Cut(s[4:], ":")
+	return ok && namespace != "" && name != ""
 }
 
 func splitURN(s string) (urn, rest string) {
