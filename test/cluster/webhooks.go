@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -117,7 +118,7 @@ func (c *Cluster) waitForWebhook(ctx context.Context, text string) error {
 		return last != nil && strings.Contains(last.Error(), "failed calling webhook"), nil
 	})
 	if err != nil {
-		return fmt.Errorf("%w; the last answer: %w", err, last)
+		return errors.Join(err, last)
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func Provide(ctx context.Context, o Options) (Binaries, error) {
 		return found, nil
 	}
 
-	b, err := newBuilder(ctx, o.Log)
+	b, err := newBuilder(o.Log)
 	if err != nil {
 		return nil, err
 	}

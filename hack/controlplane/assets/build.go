@@ -31,12 +31,9 @@ type builder struct {
 	pins pins
 	dir  string
 	log  io.Writer
-	// compile writes the binary; a field, so that what surrounds the compiler
-	// can be proven in seconds.
-	compile func(ctx context.Context, s source, output string) error
 }
 
-func newBuilder(_ context.Context, log io.Writer) (*builder, error) {
+func newBuilder(log io.Writer) (*builder, error) {
 	p, err := readPins()
 	if err != nil {
 		return nil, err
@@ -46,7 +43,7 @@ func newBuilder(_ context.Context, log io.Writer) (*builder, error) {
 		return nil, err
 	}
 	dir := fmt.Sprintf("kubernetes-%s-etcd-%s-%s-%s", p.kubernetes.version, p.etcd.version, runtime.GOOS, runtime.GOARCH)
-	return &builder{pins: p, dir: filepath.Join(cache, "controlplane", dir), log: log, compile: goBuild}, nil
+	return &builder{pins: p, dir: filepath.Join(cache, "controlplane", dir), log: log}, nil
 }
 
 func (b *builder) path(name Name) string { return filepath.Join(b.dir, string(name)) }
@@ -108,7 +105,7 @@ func (b *builder) make(ctx context.Context, name Name, s source) (err error) {
 			err = errors.Join(err, removeIfThere(temporary))
 		}
 	}()
-	if err := b.compile(ctx, s, temporary); err != nil {
+	if err := goBuild(ctx, s, temporary); err != nil {
 		return err
 	}
 	out, err := versionOf(ctx, name, temporary)
