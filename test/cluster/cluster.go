@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -53,6 +54,7 @@ type Cluster struct {
 	options  Options
 	root     string // of the source tree
 	dir      string
+	lock     *os.File // of a dir that outlives the cluster
 	binaries assets.Binaries
 
 	ca            *authority
@@ -101,23 +103,29 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 
 	ctx, cancelTimeout := context.WithTimeout(ctx, startTimeout)
 	defer cancelTimeout()
-	for _, step := range []struct {
+	type step struct {
 		name string
 		do   func(context.Context) error
-	}{
+	}
+	steps := []step{
 		{"certificates", c.makeCertificates},
 		{"etcd", c.startEtcd},
 		{"kube-apiserver", c.StartAPIServer},
 		{"clients", c.makeAdmin},
 		{"custom resources, rights and policies", c.install},
 		{"the manager's identity", c.makeManager},
-		{"kube-controller-manager", c.startControllerManager},
-	} {
+	}
+	if o.KubeControllerManager {
+		steps = append(steps, step{"kube-controller-manager", c.startControllerManager})
+	}
+	for _, step := range steps {
 		begin := time.Now()
 		if err := step.do(ctx); err != nil {
 			return nil, fmt.Errorf("starting the cluster: %s: %w", step.name, err)
 		}
-		c.logf("%-40s %6s", step.name, time.Since(begin).Round(time.Millisecond))
+		if o.Log != nil {
+			logStep(o.Log, step.name, begin)
+		}
 	}
 	return c, nil
 }
@@ -142,6 +150,10 @@ func (c *Cluster) Stop() error {
 	if c.options.Dir == "" && c.dir != "" {
 		errs = append(errs, os.RemoveAll(c.dir))
 	}
+	if c.lock != nil {
+		errs = append(errs, c.lock.Close())
+		c.lock = nil
+	}
 	return errors.Join(errs...)
 }
 
@@ -154,10 +166,8 @@ func (c *Cluster) AuditLogPath() string { return c.file("audit.log") }
 
 func (c *Cluster) file(name string) string { return filepath.Join(c.dir, name) }
 
-func (c *Cluster) logf(format string, args ...any) {
-	if c.options.Log != nil {
-		fmt.Fprintf(c.options.Log, format+"\n", args...)
-	}
+func logStep(log io.Writer, name string, begin time.Time) {
+	fmt.Fprintf(log, "%-40s %6s\n", name, time.Since(begin).Round(time.Millisecond))
 }
 
 // buildLog is never nil: a test that builds a control plane for ten minutes has
@@ -179,10 +189,21 @@ func (c *Cluster) prepareDir() (err error) {
 	if c.dir, err = filepath.Abs(c.options.Dir); err != nil {
 		return err
 	}
+	if err := os.MkdirAll(c.dir, 0o700); err != nil {
+		return err
+	}
+	// Two clusters in one folder would take each other's data away. The kernel
+	// gives the lock back when the program ends, however it ends.
+	if c.lock, err = os.OpenFile(c.file(".lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(c.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return errors.Join(fmt.Errorf("another cluster runs in %s: %w", c.dir, err), c.lock.Close())
+	}
 	for _, name := range []string{"etcd", "pki", "audit.log"} {
 		if err := os.RemoveAll(c.file(name)); err != nil {
 			return err
 		}
 	}
-	return os.MkdirAll(c.dir, 0o700)
+	return nil
 }

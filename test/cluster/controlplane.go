@@ -114,9 +114,6 @@ var controllers = []string{
 }
 
 func (c *Cluster) startControllerManager(ctx context.Context) error {
-	if !c.options.KubeControllerManager {
-		return nil
-	}
 	port, err := FreePort(ctx)
 	if err != nil {
 		return err

@@ -87,6 +87,11 @@ func (c *Cluster) makeManager(ctx context.Context) error {
 // Kubeconfig writes <name>.kubeconfig into the cluster's folder.
 func (c *Cluster) Kubeconfig(name string, config *rest.Config) (string, error) {
 	path := c.file(name + ".kubeconfig")
+	return path, WriteKubeconfig(path, name, config)
+}
+
+// WriteKubeconfig writes a kubeconfig that only its owner may read.
+func WriteKubeconfig(path, name string, config *rest.Config) error {
 	text, err := clientcmd.Write(clientcmdapi.Config{
 		Clusters: map[string]*clientcmdapi.Cluster{"rollcall": {
 			Server:                   config.Host,
@@ -101,12 +106,12 @@ func (c *Cluster) Kubeconfig(name string, config *rest.Config) (string, error) {
 		CurrentContext: "rollcall",
 	})
 	if err != nil {
-		return "", fmt.Errorf("writing the kubeconfig of %s: %w", name, err)
+		return fmt.Errorf("writing the kubeconfig of %s: %w", name, err)
 	}
 	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return "", fmt.Errorf("writing the kubeconfig of %s: %w", name, err)
+		return fmt.Errorf("writing the kubeconfig of %s: %w", name, err)
 	}
-	return path, nil
+	return nil
 }
 
 // Kubectl runs kubectl as Admin and returns what it printed. Its error output is

@@ -7,11 +7,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/rollcall-dev/rollcall/hack/controlplane/assets"
 )
@@ -26,6 +28,8 @@ type ManagerOptions struct {
 	Args []string
 	// Env is added to the environment, as NAME=value.
 	Env []string
+	// Log receives a line for each step; nil keeps quiet.
+	Log io.Writer
 }
 
 // Manager is Rollcall's manager, running as a process under the rights of its
@@ -48,6 +52,7 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 	if err != nil {
 		return nil, err
 	}
+	begin := time.Now()
 	webhookPort, certDir, err := c.Webhooks(ctx)
 	if err != nil {
 		return nil, err
@@ -93,6 +98,9 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 	defer cancel()
 	if err := m.process.ready(ctx, m.HealthURL+"/readyz", nil); err != nil {
 		return nil, err
+	}
+	if o.Log != nil {
+		logStep(o.Log, "Rollcall's manager", begin)
 	}
 	return m, nil
 }
