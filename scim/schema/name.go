@@ -240,8 +240,10 @@ func splitURN(s string) (urn, rest string) {
 	} else if end > 0 {
 		return s[:end], s[end+1:]
 	}
-	i := strings.LastIndexByte(s, ':')
-	return s[:i], s[i+1:]
+	if i := strings.LastIndexByte(s, ':'); isURN(s[:i]) {
+		return s[:i], s[i+1:]
+	}
+	return s, ""
 }
 
 // versionedEnd returns where the URN in s ends, if one of its parts is a

@@ -23,6 +23,7 @@ func TestParseName(t *testing.T) {
 		{in: custom + ":attr", want: Name{URN: custom, Attr: "attr"}},
 		{in: custom + ":attr.sub", want: Name{URN: custom, Attr: "attr", Sub: "sub"}},
 		{in: "urn:example:ext:attr", want: Name{URN: "urn:example:ext", Attr: "attr"}},
+		{in: "urn:example:ext", want: Name{URN: "urn:example:ext"}},
 		{in: "", bad: true},
 		{in: ".", bad: true},
 		{in: "a.", bad: true},
