@@ -1,0 +1,114 @@
+//go:build integration
+
+package controllers_test
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
+)
+
+var _ = Describe("Housekeeping", func() {
+	var s *stage
+	BeforeEach(func(ctx SpecContext) { s = newStage(ctx) }, NodeTimeout(patience))
+
+	It("sweeps memberships in a role that was deleted, and tells its attachments", func(ctx SpecContext) {
+		s.ctx = ctx
+		kept := s.newRole("kept")
+		u := s.newUser("alice", s.role, kept)
+		local := s.newAttachment(u, s.role)
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, u).Status.RoleCount).To(BeEquivalentTo(2))
+		}, patience, interval).Should(Succeed())
+		Expect(admin.Delete(ctx, s.role)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, u).Spec.Memberships).To(Equal(map[string]v1alpha1.Membership{kept.Spec.ID: {}}))
+			g.Expect(u.Status.Roles).To(HaveExactElements(HaveField("Name", kept.Name)))
+			g.Expect(fetch(ctx, g, local).Status).To(And(
+				HaveField("State", v1alpha1.AttachmentIneffective), HaveField("Reason", access.ReasonRoleGone)))
+		}, patience, interval).Should(Succeed())
+	}, NodeTimeout(2*patience))
+
+	It("keeps memberships in a role that nobody saw being deleted, until it is late", func(ctx SpecContext) {
+		s.ctx = ctx
+		restoredBefore := &v1alpha1.ProvisionedRole{Spec: v1alpha1.ProvisionedRoleSpec{ID: uuid.NewString()}}
+		u := s.newUser("alice", restoredBefore)
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, u).Status.State).To(Equal(v1alpha1.StateActive))
+		}, patience, interval).Should(Succeed())
+		Expect(u.Spec.Memberships).To(HaveLen(1))
+		now.shift(2 * time.Hour)
+		patch(ctx, u, func(u *v1alpha1.ProvisionedUser) { u.Spec.DisplayName = "Alice" })
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, u).Spec.Memberships).To(BeEmpty())
+		}, patience, interval).Should(Succeed())
+	}, NodeTimeout(2*patience))
+
+	It("removes tombstones after the provider's retention, not before", func(ctx SpecContext) {
+		s.ctx = ctx
+		deleted := metav1.NewTime(now.Now().Truncate(time.Second))
+		u := s.newUser("alice", s.role)
+		patch(ctx, u, func(u *v1alpha1.ProvisionedUser) {
+			suspend(u)
+			u.Spec.DeprovisionedAt, u.Spec.Memberships = &deleted, nil
+		})
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, u).Status).To(And(
+				HaveField("State", v1alpha1.StateDeprovisioned), HaveField("Reason", access.ReasonDeleted)))
+		}, patience, interval).Should(Succeed())
+
+		now.shift(29 * 24 * time.Hour)
+		patch(ctx, u, func(u *v1alpha1.ProvisionedUser) { u.Spec.DisplayName = "first" })
+		Consistently(func(g Gomega) { fetch(ctx, g, u) }, time.Second, 100*time.Millisecond).Should(Succeed())
+
+		now.shift(25 * time.Hour)
+		patch(ctx, u, func(u *v1alpha1.ProvisionedUser) { u.Spec.DisplayName = "second" })
+		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(u), u) }, patience, interval).
+			Should(MatchError(apierrors.IsNotFound, "not found"))
+	}, NodeTimeout(2*patience))
+
+	It("says of a role which members could not be resolved", func(ctx SpecContext) {
+		s.ctx = ctx
+		patch(ctx, s.role, func(r *v1alpha1.ProvisionedRole) { r.Spec.UnresolvedMembers = []string{"nested-group"} })
+		Eventually(func(g Gomega) {
+			nested := condition(g, fetch(ctx, g, s.role).Status.Conditions, v1alpha1.ConditionNestedGroupNotSynced)
+			g.Expect(nested.Status).To(Equal(metav1.ConditionTrue))
+			g.Expect(nested.Message).To(ContainSubstring("nested-group"))
+		}, patience, interval).Should(Succeed())
+		patch(ctx, s.role, func(r *v1alpha1.ProvisionedRole) { r.Spec.UnresolvedMembers = nil })
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, s.role).Status.Conditions).To(HaveExactElements(HaveField("Type", v1alpha1.ConditionReady)))
+		}, patience, interval).Should(Succeed())
+	}, NodeTimeout(2*patience))
+
+	It("shows a provider's Tenant URL and counts", func(ctx SpecContext) {
+		s.ctx = ctx
+		s.newUser("alice", s.role)
+		gone := s.newUser("bob")
+		provider := &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: s.provider}}
+		Eventually(func(g Gomega) {
+			status := fetch(ctx, g, provider).Status
+			g.Expect(status.TenantURL).To(Equal("https://scim.example.com/" + s.provider + "/scim/v2"))
+			g.Expect(status.Users).To(BeEquivalentTo(2))
+			g.Expect(status.Roles).To(BeEquivalentTo(1))
+			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionReady).Reason).To(Equal(v1alpha1.ReasonNoToken))
+			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionConnected).Status).To(Equal(metav1.ConditionFalse))
+		}, patience, interval).Should(Succeed())
+		deleted := metav1.Now()
+		patch(ctx, gone, func(u *v1alpha1.ProvisionedUser) { u.Spec.DeprovisionedAt = &deleted })
+		patch(ctx, provider, func(p *v1alpha1.IdentityProvider) { p.Spec.Paused = true })
+		Eventually(func(g Gomega) {
+			status := fetch(ctx, g, provider).Status
+			g.Expect(status.Users).To(BeEquivalentTo(1))
+			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionReady).Reason).To(Equal(v1alpha1.ReasonPaused))
+		}, patience, interval).Should(Succeed())
+	}, NodeTimeout(2*patience))
+})
