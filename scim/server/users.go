@@ -46,6 +46,10 @@ func createUser(ctx context.Context, h *handler, x *exchange) (response, error) 
 	if err != nil {
 		return response{}, err
 	}
+	if _, ok := user["active"]; !ok {
+		// Said aloud, so that it doesn't depend on how a directory reads silence.
+		user["active"] = true
+	}
 	created, err := x.directory.CreateUser(ctx, user)
 	if err != nil {
 		return response{}, err
