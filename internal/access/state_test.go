@@ -1,0 +1,84 @@
+package access_test
+
+import (
+	"testing"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
+)
+
+func TestState(t *testing.T) {
+	t.Parallel()
+	paused := entra(func(p *v1alpha1.IdentityProvider) { p.Spec.Paused = true })
+	for _, tc := range []struct {
+		name     string
+		user     *v1alpha1.ProvisionedUser
+		provider *v1alpha1.IdentityProvider
+		state    v1alpha1.UserState
+		reason   string
+	}{
+		{"active is the default", alice(), entra(), v1alpha1.StateActive, access.ReasonActive},
+		{"active said aloud", alice(active(true)), entra(), v1alpha1.StateActive, access.ReasonActive},
+		{"suspensions of the past don't matter", alice(suspensions(3)), entra(), v1alpha1.StateActive, access.ReasonActive},
+		{"the identity provider deactivates", alice(active(false)), entra(), v1alpha1.StateSuspended, access.ReasonDeactivated},
+		{"an administrator suspends", alice(suspended), entra(), v1alpha1.StateSuspended, access.ReasonSuspended},
+		{"the identity provider can't lift a local suspension", alice(suspended, active(true)), entra(), v1alpha1.StateSuspended, access.ReasonSuspended},
+		{"of both, the local suspension is shown: it is what remains", alice(suspended, active(false)), entra(), v1alpha1.StateSuspended, access.ReasonSuspended},
+		{"the identity provider deletes", alice(deleted, active(false)), entra(), v1alpha1.StateDeprovisioned, access.ReasonDeleted},
+		{"deleted though still active", alice(deleted, active(true)), entra(), v1alpha1.StateDeprovisioned, access.ReasonDeleted},
+		{"deleted and suspended", alice(deleted, suspended), entra(), v1alpha1.StateDeprovisioned, access.ReasonDeleted},
+		{"local user", alice(local), nil, v1alpha1.StateActive, access.ReasonActive},
+		{"local user, inactive", alice(local, active(false)), nil, v1alpha1.StateSuspended, access.ReasonInactive},
+		{"local user, suspended", alice(local, suspended), nil, v1alpha1.StateSuspended, access.ReasonSuspended},
+		{"a paused provider suspends nobody", alice(), paused, v1alpha1.StateActive, access.ReasonActive},
+		{"a paused provider restores nobody", alice(active(false)), paused, v1alpha1.StateSuspended, access.ReasonDeactivated},
+		{"a missing provider suspends nobody", alice(), nil, v1alpha1.StateActive, access.ReasonActive},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := access.State(tc.user, tc.provider)
+			if got.State != tc.state || got.Reason != tc.reason {
+				t.Errorf("State = %s/%s, want %s/%s", got.State, got.Reason, tc.state, tc.reason)
+			}
+			if got.Message == "" {
+				t.Error("no message for people")
+			}
+			if suspended := access.Suspended(tc.user, tc.provider); suspended != (tc.state != v1alpha1.StateActive) {
+				t.Errorf("Suspended = %v in state %s", suspended, tc.state)
+			}
+		})
+	}
+}
+
+func TestLevel(t *testing.T) {
+	t.Parallel()
+	const admin = v1alpha1.LevelAdministrator
+	for _, tc := range []struct {
+		name   string
+		user   *v1alpha1.ProvisionedUser
+		level  v1alpha1.PermissionLevel
+		reason string
+	}{
+		{"nothing given", alice(), v1alpha1.LevelUser, access.ReasonDefaultLevel},
+		{"User given", alice(level(v1alpha1.LevelUser, 0)), v1alpha1.LevelUser, access.ReasonDefaultLevel},
+		{"TeamLeader", alice(level(v1alpha1.LevelTeamLeader, 0)), v1alpha1.LevelTeamLeader, access.ReasonActive},
+		{"Auditor", alice(level(v1alpha1.LevelAuditor, 0)), v1alpha1.LevelAuditor, access.ReasonActive},
+		{"Administrator", alice(level(admin, 0)), admin, access.ReasonActive},
+		{"suspended by the identity provider", alice(level(admin, 1), active(false), suspensions(1)), v1alpha1.LevelUser, access.ReasonUserSuspended},
+		{"suspended by an administrator", alice(level(admin, 0), suspended), v1alpha1.LevelUser, access.ReasonUserSuspended},
+		{"deleted", alice(level(admin, 0), deleted), v1alpha1.LevelUser, access.ReasonUserSuspended},
+		{"restored: the level does not come back", alice(level(admin, 0), active(true), suspensions(1)), v1alpha1.LevelUser, access.ReasonSuspendedSince},
+		{"given again after the restore", alice(level(admin, 1), active(true), suspensions(1)), admin, access.ReasonActive},
+		{"suspended twice since", alice(level(admin, 1), suspensions(3)), v1alpha1.LevelUser, access.ReasonSuspendedSince},
+		{"an epoch of the future is no better", alice(level(admin, 5), suspensions(3)), v1alpha1.LevelUser, access.ReasonSuspendedSince},
+		{"local user", alice(local, level(admin, 0)), admin, access.ReasonActive},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			got := access.Level(tc.user, entra())
+			if got.Level != tc.level || got.Reason != tc.reason || got.Message == "" {
+				t.Errorf("Level = %+v, want %s/%s with a message", got, tc.level, tc.reason)
+			}
+		})
+	}
+}
