@@ -180,6 +180,33 @@ func (w *Writer) takeBack(ctx context.Context, rule *v1alpha1.AccessRule, b Bind
 }
 
 func (w *Writer) create(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) error {
+	b.Current = nil
+	o := Declare(rule, b)
+	if err := w.Client.Create(ctx, o); err != nil {
+		return fmt.Errorf("create %s: %w", b.path(), err)
+	}
+	w.written(o)
+	return nil
+}
+
+func (w *Writer) update(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) error {
+	o := Declare(rule, b)
+	if err := w.Client.Update(ctx, o); err != nil {
+		return fmt.Errorf("update %s: %w", b.path(), err)
+	}
+	w.written(o)
+	return nil
+}
+
+// Declare makes the object that a binding is to be: a new one, or a changed copy
+// of its current one.
+func Declare(rule *v1alpha1.AccessRule, b Binding) client.Object {
+	if b.Current != nil {
+		o, _ := b.Current.DeepCopyObject().(client.Object)
+		dress(o, rule, b.Name)
+		setSubjects(o, b.Subjects)
+		return o
+	}
 	o := empty(b.Namespace)
 	o.SetNamespace(b.Namespace)
 	o.SetName(b.Name)
@@ -191,22 +218,7 @@ func (w *Writer) create(ctx context.Context, rule *v1alpha1.AccessRule, b Bindin
 	}
 	dress(o, rule, b.Name)
 	setSubjects(o, b.Subjects)
-	if err := w.Client.Create(ctx, o); err != nil {
-		return fmt.Errorf("create %s: %w", b.path(), err)
-	}
-	w.written(o)
-	return nil
-}
-
-func (w *Writer) update(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) error {
-	o, _ := b.Current.DeepCopyObject().(client.Object)
-	dress(o, rule, b.Name)
-	setSubjects(o, b.Subjects)
-	if err := w.Client.Update(ctx, o); err != nil {
-		return fmt.Errorf("update %s: %w", b.path(), err)
-	}
-	w.written(o)
-	return nil
+	return o
 }
 
 func (w *Writer) delete(ctx context.Context, b Binding) error {
