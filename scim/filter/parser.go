@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
@@ -101,6 +102,9 @@ type parser struct {
 func newParser(s string) (*parser, error) {
 	if len(s) > MaxLength {
 		return nil, &Error{Offset: MaxLength, Msg: fmt.Sprintf("longer than %d bytes", MaxLength)}
+	}
+	if !utf8.ValidString(s) {
+		return nil, &Error{Offset: 0, Msg: "not UTF-8"}
 	}
 	p := &parser{input: s}
 	return p, p.advance()

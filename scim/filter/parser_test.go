@@ -115,6 +115,7 @@ func TestParseErrors(t *testing.T) {
 		{`not`, 3, "expected an attribute"},
 		{strings.Repeat("(", 33) + "a pr" + strings.Repeat(")", 33), 32, "nested deeper than 32"},
 		{strings.Repeat("not ", 33) + "a pr", 128, "nested deeper than 32"},
+		{"a eq \xff", 0, "not UTF-8"},
 		{`a eq "` + strings.Repeat("x", MaxLength) + `"`, MaxLength, "longer than 8192 bytes"},
 	} {
 		e, err := Parse(tc.in)

@@ -216,6 +216,72 @@ func sameButOrder(a, b scim.Resource) bool {
 	return reflect.DeepEqual(sorted(a), sorted(b))
 }
 
+// Operations of every shape leave a canonical resource behind, and their input
+// alone.
+func TestEveryResultIsCanonical(t *testing.T) {
+	paths := []string{
+		"", "userName", "title", "active", "name", "name.givenName", "emails", "emails.value", "emails.primary", "emails.type",
+		`emails[type eq "work"]`, `emails[type eq "work"].value`, `emails[type eq "home"].primary`, `emails[primary eq true].type`,
+		`emails[value sw "x"]`, `emails[value pr].display`, `emails[not (type pr)].value`, `addresses[type eq "work"].locality`, "addresses",
+		"roles", `roles[primary eq "True"].value`, "manager", e, e + ":manager.value", `manager[value eq "x"]`, "defaultRemoteIdentity",
+		"urn:x:1.0:User", "urn:x:1.0:User:a", "urn:x:1.0:User:A.b", u, "nickNam", "schemas", "urn:example:ext", "members", `members[type eq "User"]`, "displayName",
+	}
+	scalar := rapid.SampledFrom([]any{"", "x", "y", "work", "home", "True", true, false, nil, json.Number("1.50"), []any{}, map[string]any{}})
+	element := rapid.Custom(func(t *rapid.T) any {
+		m := map[string]any{}
+		for _, key := range rapid.SliceOfN(rapid.SampledFrom([]string{"value", "VALUE", "type", "primary", "display", "locality", "givenName", "department", "a", "$ref", "unknown"}), 0, 4).Draw(t, "keys") {
+			m[key] = scalar.Draw(t, "value")
+		}
+		return m
+	})
+	object := rapid.Custom(func(t *rapid.T) any {
+		m := map[string]any{}
+		for _, key := range rapid.SliceOfN(rapid.SampledFrom(paths), 0, 4).Draw(t, "paths") {
+			m[key] = rapid.OneOf(scalar, element, rapid.Map(rapid.SliceOfN(element, 0, 3), func(l []any) any { return l })).Draw(t, "value")
+		}
+		return m
+	})
+	list := rapid.Map(rapid.SliceOfN(rapid.OneOf(element, scalar), 0, 4), func(l []any) any { return l })
+	value := rapid.OneOf(scalar, element, list, object)
+	rapid.Check(t, func(t *rapid.T) {
+		user, group := scim.Resource{"id": "1", "userName": "a", "active": false, "groups": []any{map[string]any{"value": "g"}}}, scim.Resource{"id": "g", "displayName": "G"}
+		for range 12 {
+			req, err := Parse(map[string]any{"Operations": []any{map[string]any{
+				"op": rapid.SampledFrom([]string{"add", "replace", "remove"}).Draw(t, "op"), "path": rapid.SampledFrom(paths).Draw(t, "path"), "value": value.Draw(t, "value"),
+			}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := user.Clone()
+			if after, err := ApplyUser(user, req); err == nil {
+				requireCanonical(t, schema.User, after)
+				requireUnchanged(t, user, before)
+				user = after
+			} else if scim.AsError(err) == nil {
+				t.Fatalf("%v is no SCIM error", err)
+			}
+			before = group.Clone()
+			current := func() ([]scim.Member, error) { return ids("1", "2"), nil }
+			if after, _, err := ApplyGroup(group, current, req); err == nil {
+				requireCanonical(t, schema.Group, after)
+				requireUnchanged(t, group, before)
+				group = after
+			} else if scim.AsError(err) == nil {
+				t.Fatalf("%v is no SCIM error", err)
+			}
+		}
+		if user["active"] == nil {
+			t.Fatalf("active is unassigned in %s", show(user))
+		}
+	})
+}
+
+func requireUnchanged(t *rapid.T, r, before scim.Resource) {
+	if !reflect.DeepEqual(r, before) {
+		t.Fatalf("the input was\n%s\nand became\n%s", show(before), show(r))
+	}
+}
+
 // Whatever the request, the result is canonical and the input untouched.
 func FuzzApply(f *testing.F) {
 	for _, seed := range []string{
@@ -264,8 +330,7 @@ func FuzzApply(f *testing.F) {
 }
 
 // requireCanonical checks that what was patched is what decoding it would give.
-func requireCanonical(t *testing.T, rt *schema.ResourceType, r scim.Resource) {
-	t.Helper()
+func requireCanonical(t interface{ Fatalf(string, ...any) }, rt *schema.ResourceType, r scim.Resource) {
 	decoded, err := schema.Decode(rt, r)
 	if err != nil {
 		t.Fatalf("%s: %v", show(r), err)

@@ -43,10 +43,7 @@ func ParseName(s string) (Name, error) {
 		return Name{}, fmt.Errorf("%q is no URN", s)
 	}
 	n := Name{URN: urn}
-	if rest == "" {
-		if urn == "" {
-			return Name{}, fmt.Errorf("empty attribute name")
-		}
+	if urn == s && urn != "" {
 		return n, nil
 	}
 	var dotted bool
@@ -210,10 +207,16 @@ func hasURN(s string) bool {
 }
 
 // isURN says whether s has what every URN has: urn, a namespace, and a name
-// (RFC 8141 section 2).
+// (RFC 8141 section 2), and nothing that would end it in a filter.
 func isURN(s string) bool {
 	if !hasURN(s) {
 		return false
+	}
+	for i := range len(s) {
+		// Lists are split at commas, and filters at the others.
+		if c := s[i]; c <= ' ' || c > '~' || strings.IndexByte(`"()[],`, c) >= 0 {
+			return false
+		}
 	}
 	namespace, name, ok := strings.Cut(s[4:], ":")
 	return ok && namespace != "" && name != ""

@@ -33,6 +33,9 @@ func TestParseName(t *testing.T) {
 		{in: "a[b]", bad: true},
 		{in: "urn:", bad: true},
 		{in: "urn:x", bad: true},
+		{in: UserURN + ":", bad: true},
+		{in: "urn:a:b:c:", bad: true},
+		{in: "urn:a:b,c:d", bad: true},
 	} {
 		got, err := ParseName(tc.in)
 		if (err != nil) != tc.bad || got != tc.want {
