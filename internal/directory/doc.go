@@ -1,0 +1,14 @@
+// Package directory is scim.Directory over the Kubernetes API: the users and
+// groups of one identity provider as ProvisionedUsers and ProvisionedRoles.
+//
+// It reads from the manager's cache, through indexes alone, and every method
+// that has written waits until the cache has seen the write: whatever was
+// answered is seen by every later call. A search itself never waits, because it
+// would wait for the writes of all other clients too.
+//
+// A membership is one key in the user's spec.memberships, written as a merge
+// patch without resourceVersion: clients that change one group in parallel lose
+// nothing and don't wait for each other. Everything else is written under a lock
+// of its own and with a resourceVersion, and repeated when another writer came
+// first.
+package directory
