@@ -1,0 +1,137 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/server"
+)
+
+// lines is a log that can be read while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// take returns the lines since the last call.
+func (l *lines) take(t *testing.T) []map[string]any {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []map[string]any
+	for line := range bytes.Lines(l.b.Bytes()) {
+		var m map[string]any
+		if err := json.Unmarshal(line, &m); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, m)
+	}
+	l.b.Reset()
+	return list
+}
+
+func TestLog(t *testing.T) {
+	var log lines
+	// An answer may arrive before its line is written, so the server stops before
+	// its lines are read.
+	logged := func(t *testing.T, act func(*service)) []map[string]any {
+		t.Helper()
+		s := start(t, server.Options{Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+		act(s)
+		s.http.Close()
+		return log.take(t)
+	}
+
+	t.Run("a write is one line", func(t *testing.T) {
+		var r *reply
+		got := logged(t, func(s *service) {
+			r = s.do("POST", "/Users", `{"userName":"alice@example.com","title":"private"}`).want(201)
+			s.do("GET", "/Users", "").want(200)
+		})
+		if len(got) != 1 {
+			t.Fatalf("%d lines: want 1: %v", len(got), got)
+		}
+		want := map[string]any{
+			"msg": "SCIM write", "level": "INFO", "request": r.header.Get("X-Request-Id"), "provider": "entra", "token": "id-of-entra",
+			"method": "POST", "resource": "Users", "id": r.id(), "status": 201.0, "scimType": "",
+		}
+		for name, value := range want {
+			if got[0][name] != value {
+				t.Errorf("%s is %v: want %v", name, got[0][name], value)
+			}
+		}
+	})
+
+	t.Run("nothing from the request gets in unescaped, and no token", func(t *testing.T) {
+		got := logged(t, func(s *service) {
+			s.do("DELETE", "/Users/%0aforged%20line%e2%80%ae"+strings.Repeat("x", 1000), "").want(404)
+			s.do("BREW", "/Users", "").want(405)
+			s.do("POST", "/Users", `{"userName":"x"}`, "Authorization", "Bearer topsecret").want(401)
+		})
+		if len(got) != 2 {
+			t.Fatalf("%d lines: want 2: %v", len(got), got)
+		}
+		if id := got[0]["id"].(string); !strings.HasPrefix(id, `\nforged line\u202exxx`) || len(id) > 200 {
+			t.Errorf("id %q", id)
+		}
+		if text, _ := json.Marshal(got); strings.Contains(string(text), "topsecret") {
+			t.Errorf("a token is in the log: %s", text)
+		}
+	})
+
+	t.Run("what went wrong is in the log, under the request id", func(t *testing.T) {
+		var id string
+		got := logged(t, func(s *service) {
+			s.serveUser(func(context.Context) (scim.Resource, error) { return nil, errors.New("disk on fire") })
+			id = s.do("GET", "/Users/x", "").want(500).header.Get("X-Request-Id")
+		})
+		if len(got) != 1 || got[0]["level"] != "ERROR" || got[0]["error"] != "disk on fire" || got[0]["request"] != id {
+			t.Errorf("lines %v", got)
+		}
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	s := start(t, server.Options{})
+	s.createUser("alice")
+	s.do("POST", "/Users", `{"userName":"ALICE"}`).want(409)
+	s.do("GET", "/Users/%ff%0a", "").want(404)
+	s.do("BREW", "/Users", "").want(405)
+	s.do("GET", s.http.URL+"/nobody-%ff/scim/v2/Users", "").want(404)
+	s.do("GET", "/Anything", "").want(404)
+	s.do("GET", "/Users", "", "Authorization", "").want(401)
+	// The last request's metrics may come after its answer; all of them are there
+	// when the server has stopped.
+	s.http.Close()
+	s.wantMetrics("rollcall_scim_requests_total", "counter",
+		`rollcall_scim_requests_total{code="201",method="POST",provider="entra",resource="Users"} 1`,
+		`rollcall_scim_requests_total{code="401",method="GET",provider="entra",resource="Users"} 1`,
+		`rollcall_scim_requests_total{code="404",method="GET",provider="",resource="Users"} 1`,
+		`rollcall_scim_requests_total{code="404",method="GET",provider="entra",resource=""} 1`,
+		`rollcall_scim_requests_total{code="404",method="GET",provider="entra",resource="Users"} 1`,
+		`rollcall_scim_requests_total{code="405",method="other",provider="entra",resource="Users"} 1`,
+		`rollcall_scim_requests_total{code="409",method="POST",provider="entra",resource="Users"} 1`,
+	)
+	s.wantMetrics("rollcall_scim_errors_total", "counter",
+		`rollcall_scim_errors_total{code="401",provider="entra",scim_type=""} 1`,
+		`rollcall_scim_errors_total{code="404",provider="",scim_type=""} 1`,
+		`rollcall_scim_errors_total{code="404",provider="entra",scim_type=""} 2`,
+		`rollcall_scim_errors_total{code="405",provider="entra",scim_type=""} 1`,
+		`rollcall_scim_errors_total{code="409",provider="entra",scim_type="uniqueness"} 1`,
+	)
+	s.wantMetrics("rollcall_scim_authentication_failures_total", "counter", `rollcall_scim_authentication_failures_total{provider="entra"} 1`)
+	s.wantMetrics("rollcall_scim_requests_in_flight", "gauge", "rollcall_scim_requests_in_flight 0")
+}
