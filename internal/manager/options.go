@@ -1,0 +1,79 @@
+package manager
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// Options of the manager. Addresses are host:port; "0" switches the endpoint
+// off where that is said.
+type Options struct {
+	// Namespace that the manager runs in: its token Secrets and its lease.
+	Namespace string
+	// ExternalURL is the scheme and host under which identity providers reach
+	// the SCIM endpoint.
+	ExternalURL string
+	// TrustForwarded believes the forwarding headers of the proxy in front.
+	TrustForwarded bool
+	// SCIMAddress serves SCIM.
+	SCIMAddress string
+	// MetricsAddress serves Prometheus metrics; "0" for none.
+	MetricsAddress string
+	// HealthAddress serves /healthz and /readyz; "0" for none.
+	HealthAddress string
+	// LeaderElection lets several replicas run, of which one is at work.
+	LeaderElection bool
+	// Webhooks serves admission webhooks.
+	Webhooks bool
+	// WebhookPort and WebhookCertDir are where, and with which tls.crt and
+	// tls.key.
+	WebhookPort    int
+	WebhookCertDir string
+}
+
+// BindFlags adds a flag for each option.
+func (o *Options) BindFlags(fs *flag.FlagSet) {
+	fs.StringVar(&o.Namespace, "namespace", envOr("POD_NAMESPACE", "rollcall-system"),
+		"namespace of the manager, its lease and its token Secrets")
+	fs.StringVar(&o.ExternalURL, "external-url", "",
+		"scheme and host of Tenant URLs, such as https://scim.example.com")
+	fs.BoolVar(&o.TrustForwarded, "trust-forwarded", false,
+		"believe X-Forwarded-Proto and X-Forwarded-For; only behind a proxy that sets both")
+	fs.StringVar(&o.SCIMAddress, "scim-bind-address", ":8080", "address of the SCIM endpoint")
+	fs.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8081", `address of the metrics endpoint, "0" for none`)
+	fs.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8082", `address of the probes, "0" for none`)
+	fs.BoolVar(&o.LeaderElection, "leader-elect", false, "elect a leader among several replicas")
+	fs.BoolVar(&o.Webhooks, "webhooks", true, "serve admission webhooks")
+	fs.IntVar(&o.WebhookPort, "webhook-port", 9443, "port of the admission webhooks")
+	fs.StringVar(&o.WebhookCertDir, "webhook-cert-dir", "/tmp/k8s-webhook-server/serving-certs",
+		"folder with tls.crt and tls.key for the admission webhooks")
+}
+
+func (o *Options) validate() error {
+	if o.Namespace == "" {
+		return errors.New("--namespace must not be empty")
+	}
+	if o.ExternalURL == "" {
+		return nil
+	}
+	u, err := url.Parse(o.ExternalURL)
+	if err != nil {
+		return fmt.Errorf("--external-url: %w", err)
+	}
+	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return fmt.Errorf("--external-url %q: want a scheme and a host, such as https://scim.example.com", o.ExternalURL)
+	}
+	o.ExternalURL = strings.TrimSuffix(o.ExternalURL, "/")
+	return nil
+}
+
+func envOr(name, fallback string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return fallback
+}

@@ -1,0 +1,157 @@
+package token
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	testclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// secrets is a reader that holds Secrets and knows labels, as the manager's cache
+// does.
+type secrets []*corev1.Secret
+
+func (s secrets) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	return errors.New("tokens are listed")
+}
+
+func (s secrets) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
+	o := (&client.ListOptions{}).ApplyOptions(options)
+	into := list.(*corev1.SecretList)
+	for _, secret := range s {
+		if secret.Namespace == o.Namespace && o.LabelSelector.Matches(labelSet(secret.Labels)) {
+			into.Items = append(into.Items, *secret)
+		}
+	}
+	return nil
+}
+
+type labelSet map[string]string
+
+func (l labelSet) Has(k string) bool              { _, ok := l[k]; return ok }
+func (l labelSet) Get(k string) string            { return l[k] }
+func (l labelSet) Lookup(k string) (string, bool) { v, ok := l[k]; return v, ok }
+
+func generate(t *testing.T, lifetime time.Duration) Token {
+	t.Helper()
+	token, err := Generate(start, lifetime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func TestAuthenticate(t *testing.T) {
+	first, second := generate(t, time.Hour), generate(t, 2*time.Hour)
+	okta, elsewhere := generate(t, time.Hour), generate(t, time.Hour)
+	broken := generate(t, time.Hour)
+	brokenSecret := broken.ToSecret("ns", "entra")
+	delete(brokenSecret.Data, keyExpiresAt)
+	clock := testclock.NewFakePassiveClock(start)
+	store := NewStore(secrets{
+		first.ToSecret("ns", "entra"), second.ToSecret("ns", "entra"), brokenSecret,
+		okta.ToSecret("ns", "okta"), elsewhere.ToSecret("other", "entra"),
+	}, "ns", clock)
+
+	for _, tc := range []struct {
+		name, presented string
+		at              time.Duration
+		want            string
+	}{
+		{"fact 13: a token is good", first.Secret, 0, first.ID},
+		{"fact 13: two tokens are good at once", second.Secret, 0, second.ID},
+		{"good until the last second", first.Secret, time.Hour - time.Second, first.ID},
+		{"over at its end", first.Secret, time.Hour, ""},
+		{"the other lives on", second.Secret, time.Hour, second.ID},
+		{"another provider's", okta.Secret, 0, ""},
+		{"another namespace's Secret", elsewhere.Secret, 0, ""},
+		{"a Secret without an end is none", broken.Secret, 0, ""},
+		{"nothing", "", 0, ""},
+		{"the id alone", "rollcall_" + first.ID + "_", 0, ""},
+		{"another secret under a known id", "rollcall_" + first.ID + "_" + strings.Repeat("A", 43), 0, ""},
+		{"one character too many", first.Secret + "A", 0, ""},
+		{"another case", strings.ToUpper(first.Secret), 0, ""},
+		{"very long", first.Secret + strings.Repeat("A", 1<<20), 0, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			clock.SetTime(start.Add(tc.at))
+			got, err := store.Authenticate(t.Context(), "entra", tc.presented)
+			if got != tc.want || (tc.want == "") != errors.Is(err, ErrUnauthenticated) {
+				t.Errorf("got %q, %v, want %q", got, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestTheClusterNeverHoldsTheToken(t *testing.T) {
+	token := generate(t, time.Hour)
+	_, secret, _ := strings.Cut(strings.TrimPrefix(token.Secret, "rollcall_"), "_")
+	if len(secret) != 43 {
+		t.Errorf("the secret part has %d characters, want 43, for 256 bits", len(secret))
+	}
+	for key, value := range token.ToSecret("ns", "entra").Data {
+		if strings.Contains(string(value), secret) {
+			t.Errorf("data.%s has the token", key)
+		}
+	}
+}
+
+func TestSecretRoundTrip(t *testing.T) {
+	token := generate(t, DefaultLifetime)
+	r, err := FromSecret(token.ToSecret("ns", "entra"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.ID != token.ID || r.Provider != "entra" || !r.CreatedAt.Equal(token.CreatedAt) || !r.ExpiresAt.Equal(start.Add(DefaultLifetime)) {
+		t.Errorf("got %+v of %+v", r, token)
+	}
+	for _, key := range []string{keyID, keyDigest, keyCreatedAt, keyExpiresAt} {
+		secret := token.ToSecret("ns", "entra")
+		secret.Data = maps.Clone(secret.Data)
+		secret.Data[key] = []byte("\nx")
+		if _, err := FromSecret(secret); err == nil {
+			t.Errorf("a Secret with a spoilt data.%s was read", key)
+		}
+	}
+	unlabelled := token.ToSecret("ns", "entra")
+	delete(unlabelled.Labels, v1alpha1.TokenLabel)
+	if _, err := FromSecret(unlabelled); err == nil {
+		t.Error("a Secret without the label was read")
+	}
+}
+
+func TestContactsTellOnceAMinute(t *testing.T) {
+	c := NewContacts()
+	c.Record("entra", "a", start.Add(time.Second))
+	c.Record("entra", "a", start.Add(59*time.Second))
+	c.Record("entra", "a", start.Add(61*time.Second))
+	if got := len(c.Events()); got != 2 {
+		t.Errorf("%d events, want 2", got)
+	}
+	if got, want := c.LastContact("entra"), start.Add(time.Minute); !got.Equal(want) {
+		t.Errorf("last contact %s, want %s", got, want)
+	}
+	if !c.LastUsed("entra", "a").Equal(start.Add(time.Minute)) || !c.LastUsed("entra", "b").IsZero() || !c.LastContact("okta").IsZero() {
+		t.Error("contacts of one token or provider show with another")
+	}
+}
+
+func TestContactsNeverBlock(t *testing.T) {
+	c := NewContacts()
+	for i := range 1000 {
+		c.Record("entra", "a", start.Add(time.Duration(i)*time.Minute))
+	}
+	if got, want := c.LastContact("entra"), start.Add(999*time.Minute); !got.Equal(want) {
+		t.Errorf("last contact %s, want %s", got, want)
+	}
+}
