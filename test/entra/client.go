@@ -34,6 +34,8 @@ type Exchange struct {
 	Request, Response []byte
 	// Status is 0 when there was no answer.
 	Status int
+	// Header of the answer.
+	Header http.Header
 	// Err is why there was none.
 	Err error
 	// Sent and Answered are when it began and when the answer's head was there.
@@ -68,19 +70,22 @@ func status(err error) int {
 	return 0
 }
 
-type client struct {
+// Client sends requests as the provisioning service does.
+type Client struct {
 	base    string
 	query   string
 	token   string
 	options Options
 }
 
-func newClient(tenantURL, token string, o Options) (*client, error) {
+// NewClient makes a client for a Tenant URL. Without a token it sends none.
+func NewClient(tenantURL, token string, o Options) (*Client, error) {
+	o = o.withDefaults()
 	u, err := url.Parse(tenantURL)
 	if err != nil || u.Host == "" {
 		return nil, fmt.Errorf("entra: %q is no Tenant URL", tenantURL)
 	}
-	c := &client{query: u.RawQuery, token: token, options: o}
+	c := &Client{query: u.RawQuery, token: token, options: o}
 	u.RawQuery = ""
 	c.base = strings.TrimSuffix(u.String(), "/")
 	if o.Dialect == AadOptscim062020 && !strings.Contains(c.query, flag) {
@@ -91,7 +96,7 @@ func newClient(tenantURL, token string, o Options) (*client, error) {
 
 // do sends a request and decodes a 2xx answer into out. target is what follows
 // the Tenant URL.
-func (c *client) do(ctx context.Context, method, target string, body, out any) error {
+func (c *Client) do(ctx context.Context, method, target string, body, out any) error {
 	var text []byte
 	if body != nil {
 		var err error
@@ -111,43 +116,13 @@ func (c *client) do(ctx context.Context, method, target string, body, out any) e
 }
 
 // once returns how long to wait before another attempt; 0 for none.
-func (c *client) once(ctx context.Context, method, target string, text []byte, out any) (pause time.Duration, err error) {
-	x := Exchange{Method: method, Target: target, Request: text, Sent: time.Now()}
-	defer func() {
-		x.Err = err
-		if c.options.Record != nil {
-			c.options.Record(x)
-		}
-	}()
-	address := c.base + target
-	if c.query != "" {
-		separator := "?"
-		if strings.Contains(target, "?") {
-			separator = "&"
-		}
-		address += separator + c.query
+func (c *Client) once(ctx context.Context, method, target string, text []byte, out any) (pause time.Duration, err error) {
+	x := c.Send(ctx, method, target, text)
+	if x.Err != nil {
+		return 0, x.Err
 	}
-	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(text))
-	if err != nil {
-		return 0, fmt.Errorf("entra: %w", err)
-	}
-	request.Header.Set("Authorization", "Bearer "+c.token)
-	request.Header.Set("Accept", "application/scim+json")
-	if text != nil {
-		request.Header.Set("Content-Type", "application/scim+json; charset=utf-8")
-	}
-	response, err := c.options.HTTP.Do(request)
-	x.Answered = time.Now()
-	if err != nil {
-		return 0, fmt.Errorf("entra: %w", err)
-	}
-	defer response.Body.Close()
-	x.Status = response.StatusCode
-	if x.Response, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer)); err != nil {
-		return 0, fmt.Errorf("entra: reading the answer to %s %s: %w", method, target, err)
-	}
-	if response.StatusCode/100 != 2 {
-		return retryAfter(response), refusal(method, target, response.StatusCode, x.Response)
+	if x.Status/100 != 2 {
+		return retryAfter(x), refusal(x)
 	}
 	if out == nil {
 		return 0, nil
@@ -158,12 +133,57 @@ func (c *client) once(ctx context.Context, method, target string, text []byte, o
 	return 0, nil
 }
 
+// Send sends one request and returns what came of it, whatever the status.
+func (c *Client) Send(ctx context.Context, method, target string, body []byte) Exchange {
+	x := Exchange{Method: method, Target: target, Request: body, Sent: time.Now()}
+	if err := c.send(ctx, &x); err != nil {
+		x.Err = fmt.Errorf("entra: %s %s: %w", method, target, err)
+	}
+	if c.options.Record != nil {
+		c.options.Record(x)
+	}
+	return x
+}
+
+func (c *Client) send(ctx context.Context, x *Exchange) error {
+	address := c.base + x.Target
+	if c.query != "" {
+		separator := "?"
+		if strings.Contains(x.Target, "?") {
+			separator = "&"
+		}
+		address += separator + c.query
+	}
+	request, err := http.NewRequestWithContext(ctx, x.Method, address, bytes.NewReader(x.Request))
+	if err != nil {
+		return err
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	request.Header.Set("Accept", "application/scim+json")
+	if x.Request != nil {
+		request.Header.Set("Content-Type", "application/scim+json; charset=utf-8")
+	}
+	response, err := c.options.HTTP.Do(request)
+	x.Answered = time.Now()
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	x.Status, x.Header = response.StatusCode, response.Header
+	if x.Response, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer)); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	return nil
+}
+
 // retryAfter reads a Retry-After in seconds; a date is none (fact 68).
-func retryAfter(response *http.Response) time.Duration {
-	if response.StatusCode != http.StatusTooManyRequests && response.StatusCode != http.StatusServiceUnavailable {
+func retryAfter(x Exchange) time.Duration {
+	if x.Status != http.StatusTooManyRequests && x.Status != http.StatusServiceUnavailable {
 		return 0
 	}
-	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	seconds, err := strconv.Atoi(x.Header.Get("Retry-After"))
 	pause := time.Duration(seconds) * time.Second
 	if err != nil || pause < 0 || pause > longestPause {
 		return 0
@@ -171,13 +191,13 @@ func retryAfter(response *http.Response) time.Duration {
 	return pause
 }
 
-func refusal(method, target string, code int, body []byte) error {
+func refusal(x Exchange) error {
 	var message struct {
 		ScimType string `json:"scimType"`
 		Detail   string `json:"detail"`
 	}
-	e := &StatusError{Method: method, Target: target, Status: code}
-	if err := json.Unmarshal(body, &message); err != nil {
+	e := &StatusError{Method: x.Method, Target: x.Target, Status: x.Status}
+	if err := json.Unmarshal(x.Response, &message); err != nil {
 		e.Detail = "the error is no JSON, so the service can't read it"
 		return e
 	}
@@ -192,7 +212,7 @@ type listing struct {
 }
 
 // find searches by equality.
-func (c *client) find(ctx context.Context, endpoint, options, attribute, value string) ([]map[string]any, error) {
+func (c *Client) find(ctx context.Context, endpoint, options, attribute, value string) ([]map[string]any, error) {
 	quoted, err := json.Marshal(value)
 	if err != nil {
 		return nil, fmt.Errorf("entra: %w", err)

@@ -18,7 +18,7 @@ import (
 type Job struct {
 	tenant  *Tenant
 	options Options
-	client  *client
+	client  *Client
 
 	// cycle is held while one runs: the service never runs two of a job.
 	cycle sync.Mutex
@@ -57,7 +57,7 @@ func NewJob(tenant *Tenant, tenantURL, token string, o Options) (*Job, error) {
 	if strings.Contains(tenantURL, flag) {
 		o.Dialect = AadOptscim062020
 	}
-	c, err := newClient(tenantURL, token, o)
+	c, err := NewClient(tenantURL, token, o)
 	if err != nil {
 		return nil, err
 	}
