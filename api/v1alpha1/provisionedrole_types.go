@@ -60,7 +60,7 @@ type ProvisionedRoleSpec struct {
 	// modifiedAt is when the identity provider last changed the group's own
 	// attributes: SCIM's meta.lastModified.
 	// +optional
-	ModifiedAt *metav1.MicroTime `json:"modifiedAt,omitempty"`
+	ModifiedAt *metav1.Time `json:"modifiedAt,omitempty"`
 }
 
 // ProvisionedRoleStatus is what the reconciler found.

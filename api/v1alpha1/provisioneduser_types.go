@@ -142,7 +142,7 @@ type ProvisionedUserSpec struct {
 	// modifiedAt is when the identity provider last changed the user: SCIM's
 	// meta.lastModified.
 	// +optional
-	ModifiedAt *metav1.MicroTime `json:"modifiedAt,omitempty"`
+	ModifiedAt *metav1.Time `json:"modifiedAt,omitempty"`
 
 	// permissionLevel is what the user may do with Rollcall's own objects. It
 	// can't be set through SCIM.
