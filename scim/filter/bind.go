@@ -1,6 +1,10 @@
 package filter
 
-import "github.com/rollcall-dev/rollcall/scim/schema"
+import (
+	"iter"
+
+	"github.com/rollcall-dev/rollcall/scim/schema"
+)
 
 // Predicate says whether a resource, or one value of an attribute, matches.
 type Predicate func(map[string]any) bool
@@ -136,7 +140,7 @@ func bindValuePath(f field, filter Expr) (Predicate, error) {
 		return nil, err
 	}
 	return func(m map[string]any) bool {
-		for _, v := range values(f.get(m)) {
+		for v := range values(f.get(m)) {
 			if object, ok := v.(map[string]any); ok && inner(object) {
 				return true
 			}
@@ -165,7 +169,7 @@ func bindCompare(f field, e Compare) (Predicate, error) {
 	}
 	return func(m map[string]any) bool {
 		found := false
-		for _, v := range values(f.get(m)) {
+		for v := range values(f.get(m)) {
 			if v = f.value(v); v == nil {
 				continue
 			}
@@ -247,7 +251,7 @@ func (f field) value(v any) any {
 }
 
 func (f field) present(m map[string]any) bool {
-	for _, v := range values(f.get(m)) {
+	for v := range values(f.get(m)) {
 		if f.sub != "" {
 			v = f.value(v)
 		}
@@ -258,14 +262,21 @@ func (f field) present(m map[string]any) bool {
 	return false
 }
 
-// values returns the values of an attribute, be it multi-valued or not.
-func values(v any) []any {
-	switch v := v.(type) {
-	case nil:
-		return nil
-	case []any:
-		return v
-	default:
-		return []any{v}
+// values yields the values of an attribute, be it multi-valued or not. It is
+// small enough for the compiler to need no memory for it.
+func values(v any) iter.Seq[any] {
+	return func(yield func(any) bool) {
+		list, ok := v.([]any)
+		if !ok {
+			if v != nil {
+				yield(v)
+			}
+			return
+		}
+		for _, e := range list {
+			if !yield(e) {
+				return
+			}
+		}
 	}
 }

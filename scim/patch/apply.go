@@ -2,7 +2,6 @@ package patch
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -232,7 +231,9 @@ func (e *engine) applySchema(op Op, urn string, value any) error {
 		return scim.BadRequest(scim.InvalidValue, "%s is an extension: value must be an object of its attributes", urn)
 	}
 	for _, m := range members(object) {
-		e.assign(schema.Ref{URN: urn, AttrName: m.key}, schema.Clean(m.value))
+		if err := e.assign(schema.Ref{URN: urn, AttrName: m.key}, schema.Clean(m.value)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -244,34 +245,44 @@ func isObject(v any) bool {
 
 // assign sets an attribute, or unassigns it with nil, and keeps the resource
 // canonical: no empty extension stays behind.
-func (e *engine) assign(ref schema.Ref, value any) {
-	object := map[string]any(e.resource)
-	if ref.URN != "" {
-		urn := schema.Key(object, ref.URN)
-		ext, _ := object[urn].(map[string]any)
-		if ext == nil {
-			if value == nil {
-				return
-			}
-			ext = map[string]any{}
-			object[urn] = ext
+func (e *engine) assign(ref schema.Ref, value any) error {
+	if ref.URN == "" {
+		return put(e.resource, ref.AttrName, value)
+	}
+	urn := schema.Key(e.resource, ref.URN)
+	ext, _ := e.resource[urn].(map[string]any)
+	if ext == nil {
+		if value == nil {
+			return nil
 		}
-		defer func() {
-			if len(ext) == 0 {
-				delete(e.resource, urn)
-			}
-		}()
-		object = ext
+		ext = map[string]any{}
 	}
 	key := ref.AttrName
 	if ref.Attr == nil {
-		key = schema.Key(object, key)
+		key = schema.Key(ext, key)
 	}
+	if err := put(ext, key, value); err != nil {
+		return err
+	}
+	if len(ext) == 0 {
+		delete(e.resource, urn)
+		return nil
+	}
+	return put(e.resource, urn, ext)
+}
+
+// put sets a member of an object within the bounds of what an object may have,
+// or deletes it with nil.
+func put(object map[string]any, key string, value any) error {
 	if value == nil {
 		delete(object, key)
-	} else {
-		object[key] = value
+		return nil
 	}
+	object[key] = value
+	if len(object) > schema.MaxAttributes {
+		return scim.BadRequest(scim.InvalidValue, "more than %d attributes in one object", schema.MaxAttributes)
+	}
+	return nil
 }
 
 // applyCustom applies an operation on an attribute that has no definition.
@@ -287,14 +298,13 @@ func (e *engine) applyCustom(op Op, ref schema.Ref, f filter.Expr, value any) er
 		if object == nil {
 			object = map[string]any{}
 		}
-		key := schema.Key(object, ref.SubName)
-		if op == Remove || value == nil {
-			delete(object, key)
-		} else {
-			object[key] = value
+		if op == Remove {
+			value = nil
 		}
-		e.assign(ref, schema.Clean(object))
-		return nil
+		if err := put(object, schema.Key(object, ref.SubName), value); err != nil {
+			return err
+		}
+		return e.assign(ref, schema.Clean(object))
 	}
 	if op == Remove {
 		value = nil
@@ -308,13 +318,16 @@ func (e *engine) applyCustom(op Op, ref schema.Ref, f filter.Expr, value any) er
 			return e.addCustom(ref, current, value)
 		case map[string]any:
 			if object, ok := value.(map[string]any); ok {
-				maps.Copy(current, object)
+				for key, v := range object {
+					if err := put(current, key, v); err != nil {
+						return err
+					}
+				}
 				return nil
 			}
 		}
 	}
-	e.assign(ref, value)
-	return nil
+	return e.assign(ref, value)
 }
 
 // addCustom adds to what turned out to be a multi-valued attribute.
@@ -328,6 +341,5 @@ func (e *engine) addCustom(ref schema.Ref, current []any, value any) error {
 	if len(list) > schema.MaxValues {
 		return a.TooMany()
 	}
-	e.assign(ref, list)
-	return nil
+	return e.assign(ref, list)
 }

@@ -60,8 +60,7 @@ func (e *engine) applySingle(op Op, ref schema.Ref, f filter.Expr, value any) er
 	if value == nil && ref.URN == "" && ref.AttrName == activeName {
 		return nil
 	}
-	e.assign(ref, value)
-	return nil
+	return e.assign(ref, value)
 }
 
 // setSub sets a sub-attribute of a complex value, which may be nil, and returns
@@ -143,11 +142,9 @@ func (e *engine) applyMulti(op Op, ref schema.Ref, f filter.Expr, value any) err
 		return ref.Attr.TooMany()
 	}
 	if len(list) == 0 {
-		e.assign(ref, nil)
-	} else {
-		e.assign(ref, list)
+		return e.assign(ref, nil)
 	}
-	return nil
+	return e.assign(ref, list)
 }
 
 // changeSelected applies an operation to the values that the filter selects, or
@@ -315,7 +312,7 @@ func without(a *schema.Attribute, list, values []any) []any {
 func description(a *schema.Attribute, v any, withType bool) string {
 	object, ok := v.(map[string]any)
 	if !ok {
-		return schema.Encode(v)
+		return schema.Fingerprint(v)
 	}
 	about := map[string]any{}
 	_, hasValue := object["value"]
@@ -338,5 +335,5 @@ func description(a *schema.Attribute, v any, withType bool) string {
 		}
 		about[name] = v
 	}
-	return schema.Encode(about)
+	return schema.Fingerprint(about)
 }

@@ -101,6 +101,9 @@ func parseOperation(v any) (op Operation, err error) {
 	if n := longest(value); n > MaxValues {
 		return op, tooLarge("%d values, the most in one operation is %d: send several requests", n, MaxValues)
 	}
+	if n := schema.Widest(value); n > schema.MaxAttributes {
+		return op, tooLarge("an object with %d members, the most is %d", n, schema.MaxAttributes)
+	}
 	op.Value = value
 	return op, nil
 }

@@ -209,7 +209,7 @@ func sameButOrder(a, b scim.Resource) bool {
 	sorted := func(r scim.Resource) scim.Resource {
 		r = r.Clone()
 		if list, ok := r["emails"].([]any); ok {
-			slices.SortFunc(list, func(a, b any) int { return cmp.Compare(schema.Encode(a), schema.Encode(b)) })
+			slices.SortFunc(list, func(a, b any) int { return cmp.Compare(schema.Fingerprint(a), schema.Fingerprint(b)) })
 		}
 		return r
 	}

@@ -203,6 +203,13 @@ func TestApplyUser(t *testing.T) {
 		{"a new type of value is created by add", `{"userName":"a"}`, `{"op":"add","path":"phoneNumbers[type eq \"satellite\"].value","value":"5"}`, `{"userName":"a","phoneNumbers":[{"type":"satellite","value":"5"}]}`},
 		{"no canonical values, no constraint", `{"userName":"a"}`, `{"op":"replace","path":"entitlements[type eq \"any\"].value","value":"5"}`, `{"userName":"a","entitlements":[{"type":"any","value":"5"}]}`},
 		{"one object for an operation without path, in an array", `{"userName":"a"}`, `{"op":"add","value":[{"title":"T"}]}`, `{"userName":"a","title":"T"}`},
+		{"an attribute of an extension without a definition, several kinds of values", `{"userName":"a","urn:x:1.0:User":{"a":["1"],"b":"1"}}`,
+			`{"op":"add","path":"urn:x:1.0:User:a","value":"2"},{"op":"add","path":"urn:x:1.0:User:a","value":null},{"op":"add","path":"urn:x:1.0:User:b","value":"2"},
+			 {"op":"add","path":"urn:x:1.0:User:a[value eq 1]","value":"3"},{"op":"add","path":"urn:x:1.0:User","value":[{"c":true}]},{"op":"remove","path":"urn:x:1.0:User:b"}`,
+			`{"userName":"a","urn:x:1.0:User":{"a":["1","2"],"c":true}}`},
+		{"a qualified key in an extension's object is no attribute of it", `{"userName":"a"}`,
+			`{"op":"add","path":"` + e + `","value":{"` + u + `:title":"T","department":"D"}}`, `{"userName":"a","` + e + `":{"department":"D"}}`},
+		{"fact 42: nothing to assign where the filter finds nobody", alice, `{"op":"replace","path":"manager[value eq \"x\"].value","value":""}`, alice},
 		{"Operations: []", alice, ``, alice},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -253,6 +260,9 @@ func TestApplyUserErrors(t *testing.T) {
 		{`{"op":"remove","path":"emails[primary gt true]"}`, scim.InvalidFilter, "eq and ne only"},
 		{`{"op":"replace","path":"userName.x","value":"x"}`, scim.InvalidPath, "userName has no sub-attributes"},
 		{`{"op":"replace","path":"userName[type eq \"x\"]","value":"x"}`, scim.InvalidPath, "userName has no sub-attributes"},
+		{`{"op":"replace","path":"manager[value gt null].value","value":"x"}`, scim.InvalidFilter, "null"},
+		{`{"op":"replace","path":"addresses[type eq \"work\"]","value":"x"}`, scim.InvalidValue, "expected an object, got a string"},
+		{`{"op":"add","path":"emails","value":[{"primary":"x"}]}`, scim.InvalidValue, "emails.primary: expected a boolean"},
 		{`{"op":"replace","path":"urn:x:1.0:User","value":"x"}`, scim.InvalidValue, "value must be an object"},
 	} {
 		got, err := applyUser(t, alice, tc.operations)
@@ -269,25 +279,46 @@ func TestApplyUserErrors(t *testing.T) {
 
 func TestTooManyValues(t *testing.T) {
 	for _, path := range []string{"phoneNumbers", "urn:x:1.0:User:list"} {
-		var ops []string
-		for i := range schema.MaxValues + 1 {
-			ops = append(ops, fmt.Sprintf(`{"op":"add","path":%q,"value":[{"value":"%d"}]}`, path, i))
+		values := make([]string, schema.MaxValues)
+		for i := range values {
+			values[i] = fmt.Sprintf(`{"value":"%d"}`, i)
 		}
-		if path != "phoneNumbers" {
-			// The first value makes the attribute multi-valued.
-			ops = append(ops[:1], ops[1:schema.MaxValues]...)
-			if _, err := applyUser(t, alice, strings.Join(ops, ",")); err != nil {
-				t.Errorf("%s: %v", path, err)
-			}
-			continue
-		}
-		_, err := applyUser(t, alice, strings.Join(ops[:schema.MaxValues], ","))
-		if err != nil {
+		full := fmt.Sprintf(`{"op":"add","path":%q,"value":[%s]}`, path, strings.Join(values, ","))
+		same := fmt.Sprintf(`,{"op":"add","path":%q,"value":[{"value":"0"},{"value":"7"}]}`, path)
+		if _, err := applyUser(t, `{"userName":"a"}`, full+same); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
-		_, err = applyUser(t, strings.Replace(alice, `"title":"Dr"`, `"phoneNumbers":[{"value":"first"}]`, 1), strings.Join(ops[:schema.MaxValues], ","))
+		more := fmt.Sprintf(`,{"op":"add","path":%q,"value":{"value":"one more"}}`, path)
+		_, err := applyUser(t, `{"userName":"a"}`, full+more)
+		if e := scim.AsError(err); e == nil || e.Type != scim.InvalidValue || !strings.Contains(e.Detail, "Operations[1]") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestTooManyAttributes(t *testing.T) {
+	attributes := func(prefix string, n int) string {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = fmt.Sprintf(`"%s%d":1`, prefix, i)
+		}
+		return "{" + strings.Join(list, ",") + "}"
+	}
+	const urn = "urn:x:1.0:User"
+	half := schema.MaxAttributes/2 + 1
+	for _, operations := range []string{
+		`{"op":"add","path":"` + urn + `","value":` + attributes("a", half) + `},{"op":"add","path":"` + urn + `","value":` + attributes("b", half) + `}`,
+		`{"op":"add","path":"` + urn + `:o","value":` + attributes("a", half) + `},{"op":"add","path":"` + urn + `:o","value":` + attributes("b", half) + `}`,
+		`{"op":"add","path":"` + urn + `:o","value":` + attributes("a", 2*half-2) + `},{"op":"add","path":"` + urn + `:o.b","value":1}`,
+		`{"op":"add","value":` + attributes("urn:x:1.0:A", half) + `},{"op":"add","value":` + strings.ReplaceAll(attributes("urn:x:1.0:B", half), ":1,", ":{\"a\":1},") + `},{"op":"add","value":` + strings.ReplaceAll(attributes("urn:x:1.0:C", half), ":1,", ":{\"a\":1},") + `}`,
+	} {
+		_, err := applyUser(t, `{"userName":"a"}`, operations)
 		if e := scim.AsError(err); e == nil || e.Type != scim.InvalidValue {
-			t.Errorf("%s: %v", path, err)
+			t.Errorf("%.60s: got %v", operations, err)
 		}
+	}
+	_, err := Parse(object(t, `{"Operations":[{"op":"add","value":`+attributes("a", 2*half)+`}]}`))
+	if e := scim.AsError(err); e == nil || e.Status != 413 {
+		t.Errorf("got %v", err)
 	}
 }

@@ -52,6 +52,11 @@ const (
 // request's size.
 const MaxValues = 1000
 
+// MaxAttributes is how many members a resource, or an object in an extension
+// without a definition, may have. Their names are found without case by looking
+// at each.
+const MaxAttributes = 256
+
 // Attribute is the definition of one attribute or sub-attribute.
 type Attribute struct {
 	Name        string

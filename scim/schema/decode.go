@@ -18,10 +18,19 @@ import (
 //
 // Decoding what was decoded changes nothing.
 func Decode(rt *ResourceType, in map[string]any) (map[string]any, error) {
+	if len(in) > MaxAttributes {
+		return nil, tooWide(rt.Name)
+	}
 	out := map[string]any{}
 	for _, e := range entries(rt, in) {
 		if err := decodeEntry(rt, out, e); err != nil {
 			return nil, err
+		}
+	}
+	for key, v := range out {
+		// Attributes named by a path may have come on top of an extension's.
+		if object, ok := v.(map[string]any); ok && len(object) > MaxAttributes {
+			return nil, tooWide(key)
 		}
 	}
 	for _, a := range rt.Core.Attributes {
@@ -92,8 +101,13 @@ func decodeEntry(rt *ResourceType, out map[string]any, e entry) error {
 	case ref.AttrName == "":
 		return decodeExtension(rt, out, ref.URN, e.value)
 	}
-	value := Clean(e.value)
-	if ref.Attr != nil {
+	var value any
+	if ref.Attr == nil {
+		if Widest(e.value) > MaxAttributes {
+			return tooWide(ref.String())
+		}
+		value = Clean(e.value)
+	} else {
 		if ref.Sub != nil && ref.Attr.MultiValued {
 			// emails.value says not which of the e-mail addresses.
 			return nil
@@ -126,6 +140,27 @@ func decodeEntry(rt *ResourceType, out map[string]any, e entry) error {
 	return nil
 }
 
+// Widest returns how many members the widest JSON object within a value has.
+func Widest(v any) int {
+	n := 0
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			n = max(n, Widest(e))
+		}
+	case map[string]any:
+		n = len(v)
+		for _, e := range v {
+			n = max(n, Widest(e))
+		}
+	}
+	return n
+}
+
+func tooWide(name string) error {
+	return &Error{Attribute: name, Msg: fmt.Sprintf("an object with more than %d members", MaxAttributes)}
+}
+
 // child returns the object at key, made if need be.
 func child(m map[string]any, key string) map[string]any {
 	if c, ok := m[key].(map[string]any); ok {
@@ -142,6 +177,9 @@ func decodeExtension(rt *ResourceType, out map[string]any, urn string, value any
 	}
 	ext := rt.Extension(urn)
 	if ext == nil {
+		if Widest(value) > MaxAttributes {
+			return tooWide(urn)
+		}
 		// The copy is deep, because attributes named by a path may come on top.
 		if object, ok := Clean(value).(map[string]any); ok {
 			into := child(out, Key(out, urn))
@@ -172,45 +210,43 @@ func decodeExtension(rt *ResourceType, out map[string]any, urn string, value any
 }
 
 // decodeObject decodes the members of a JSON object that name attributes,
-// leaving out the rest.
+// leaving out the rest. Of two spellings of one name the schema's own wins, then
+// the one that sorts last: a JSON object has no order.
 func decodeObject(find func(string) *Attribute, in map[string]any) (map[string]any, error) {
 	out := make(map[string]any, len(in))
-	var twice []string
+	var misspelt map[*Attribute]string
 	for key, v := range in {
 		a := find(key)
-		if a == nil || a.Mutability == ReadOnly {
-			continue
-		}
-		if _, ok := out[a.Name]; ok {
-			twice = append(twice, a.Name)
-			continue
-		}
-		decoded, err := a.Decode(v)
-		if err != nil {
-			return nil, err
-		}
-		if decoded != nil {
-			out[a.Name] = decoded
-		}
-	}
-	// A name in two spellings: the one that sorts last wins, whatever the map's
-	// order was.
-	for _, name := range twice {
-		last := ""
-		for key := range in {
-			if a := find(key); a != nil && a.Name == name && key > last {
-				last = key
+		switch {
+		case a == nil || a.Mutability == ReadOnly:
+		case key != a.Name:
+			if misspelt == nil {
+				misspelt = map[*Attribute]string{}
+			}
+			misspelt[a] = max(key, misspelt[a])
+		default:
+			if err := decodeInto(out, a, v); err != nil {
+				return nil, err
 			}
 		}
-		decoded, err := find(last).Decode(in[last])
-		if err != nil {
-			return nil, err
+	}
+	for a, key := range misspelt {
+		if _, ok := in[a.Name]; ok {
+			continue
 		}
-		if decoded != nil {
-			out[name] = decoded
+		if err := decodeInto(out, a, in[key]); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
+}
+
+func decodeInto(out map[string]any, a *Attribute, v any) error {
+	decoded, err := a.Decode(v)
+	if err == nil && decoded != nil {
+		out[a.Name] = decoded
+	}
+	return err
 }
 
 // Decode makes the canonical form of a value of the attribute: a []any for a

@@ -213,6 +213,58 @@ func TestDecodeErrors(t *testing.T) {
 	}
 }
 
+func TestDecodeTwoSpellingsOfOneName(t *testing.T) {
+	for range 20 {
+		// Again and again, because a map has another order each time.
+		got, err := Decode(User, object(t, `{"userName":"a","name":{"GIVENNAME":5,"givenName":"G","givenname":true,"FAMILYNAME":5,"FamilyName":"F"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := object(t, `{"userName":"a","name":{"givenName":"G","familyName":"F"}}`); !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %s", print(got))
+		}
+	}
+}
+
+func TestDecodeTypes(t *testing.T) {
+	for _, tc := range []struct {
+		kind    Type
+		in      any
+		want    any
+		message string
+	}{
+		{kind: Integer, in: json.Number("7"), want: json.Number("7")},
+		{kind: Decimal, in: 1.5, want: 1.5},
+		{kind: Decimal, in: "1.50", want: json.Number("1.50")},
+		{kind: Integer, in: "seven", message: "a: expected a number, got a string"},
+		{kind: Integer, in: true, message: "a: expected a number, got a boolean"},
+		{kind: DateTime, in: "2011-05-13T04:42:34Z", want: "2011-05-13T04:42:34Z"},
+		{kind: DateTime, in: "2011-05-13T04:42:34.123+02:00", want: "2011-05-13T04:42:34.123+02:00"},
+		{kind: DateTime, in: "2011-05-13T04:42:34", want: "2011-05-13T04:42:34"},
+		{kind: DateTime, in: "13 May 2011", message: "a: expected a date and time as in RFC 3339, got a string"},
+		{kind: DateTime, in: json.Number("1"), message: "a: expected a date and time as in RFC 3339, got a number"},
+		{kind: Binary, in: "YQ==", want: "YQ=="},
+		{kind: Reference, in: "no URL", want: "no URL"},
+		{kind: String, in: []any{[]any{}}, want: nil},
+		{kind: String, in: []any{[]any{"x"}}, want: "x"},
+		{kind: String, in: map[string]any{"Value": "x"}, want: "x"},
+	} {
+		got, err := (&Attribute{Name: "a", Type: tc.kind}).Decode(tc.in)
+		if message := fmt.Sprint(err); got != tc.want || err != nil && message != tc.message || err == nil && tc.message != "" {
+			t.Errorf("%s %v: got %v, %v", tc.kind, tc.in, got, err)
+		}
+	}
+}
+
+func TestHasCanonical(t *testing.T) {
+	kind := User.Core.Find("emails").Find("type")
+	for v, want := range map[string]bool{"work": true, "HOME": true, "private": false, "": false} {
+		if kind.HasCanonical(v) != want {
+			t.Errorf("%q: want %v", v, want)
+		}
+	}
+}
+
 func TestDecodeTakesManyMembers(t *testing.T) {
 	members := make([]any, 20_000)
 	for i := range members {
@@ -235,6 +287,29 @@ func TestDecodeLeavesItsInputAlone(t *testing.T) {
 	}
 	if want := object(t, in); !reflect.DeepEqual(m, want) {
 		t.Errorf("input became %s", print(m))
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	members := make([]any, 10_000)
+	for i := range members {
+		members[i] = map[string]any{"value": fmt.Sprintf("7f4bc1a3-285e-48ae-8202-5accb43%05d", i)}
+	}
+	for name, in := range map[string]struct {
+		rt       *ResourceType
+		resource map[string]any
+	}{
+		"user":           {User, object(b, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"externalId":"e","userName":"a","active":true,"emails":[{"primary":true,"type":"work","value":"a@x"}],"meta":{"resourceType":"User"},"name":{"formatted":"A B","familyName":"B","givenName":"A"},"roles":[]}`)},
+		"10,000 members": {Group, map[string]any{"displayName": "G", "members": members}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Decode(in.rt, in.resource); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 
