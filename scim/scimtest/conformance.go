@@ -34,6 +34,7 @@ func TestDirectory(t *testing.T, newDir func() scim.Directory) {
 		{"an update that changes nothing writes nothing", updateNothing},
 		{"displayName is unique without case and width", uniqueDisplayName},
 		{"a group changes its attributes and keeps its members", updateGroup},
+		{"a group is created with members and shows them", createdWithMembers},
 		{"members are added, removed and reset", memberChanges},
 		{"a member change is idempotent", idempotentMembers},
 		{"unknown member ids are kept", unknownMembers},

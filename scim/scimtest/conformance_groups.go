@@ -72,6 +72,16 @@ func updateGroup(t *testing.T, d scim.Directory) {
 	wantJSON(t, same, updated)
 }
 
+func createdWithMembers(t *testing.T, d scim.Directory) {
+	alice, bob := createUser(t, d, "alice@example.com"), createUser(t, d, "bob@example.com")
+	team := createGroup(t, d, "Team", alice.ID(), bob.ID(), alice.ID())
+	wantIDs(t, valuesOf(t, team, "members"), sorted(alice.ID(), bob.ID()))
+	wantJSON(t, readGroup(t, d, team.ID()), team)
+	if alone := createGroup(t, d, "Alone"); alone["members"] != nil {
+		t.Fatalf("members %v: want no attribute", alone["members"])
+	}
+}
+
 func memberChanges(t *testing.T, d scim.Directory) {
 	var ids []string
 	for i := range 6 {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"net/http"
 	"time"
 )
@@ -35,9 +36,11 @@ const (
 	MaxInFlight = 256
 
 	// ProviderRate and ProviderBurst limit the authenticated requests of one
-	// provider, in requests per second and in requests.
-	ProviderRate  = 500
-	ProviderBurst = 1000
+	// provider, in requests per second and in requests. A full sync looks every
+	// user up before it writes, so this is more than twice the writes that the API
+	// server does in a second: the limit is for clients that have run wild.
+	ProviderRate  = 2000
+	ProviderBurst = 4000
 
 	// FailureRate and FailureBurst limit the failed authentications from one
 	// address at one provider.
@@ -62,7 +65,8 @@ const (
 	maxLogged = 128
 )
 
-// Limits overrides the constants above; zero values stand for them.
+// Limits overrides the constants above; zero values stand for them. A rate of
+// math.MaxFloat64 is no limit.
 type Limits struct {
 	MaxBody        int64
 	RequestTimeout time.Duration
@@ -93,7 +97,7 @@ func orDefault[T comparable](v, otherwise T) T {
 }
 
 // NewHTTPServer returns a server for the handler, with this package's limits.
-// The caller sets the address and TLS.
+// The caller sets the address, and the certificates if it speaks TLS.
 func NewHTTPServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -102,6 +106,7 @@ func NewHTTPServer(handler http.Handler) *http.Server {
 		WriteTimeout:      WriteTimeout,
 		IdleTimeout:       IdleTimeout,
 		MaxHeaderBytes:    MaxHeader,
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12},
 		// OPTIONS * gets a SCIM answer too.
 		DisableGeneralOptionsHandler: true,
 	}

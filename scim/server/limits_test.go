@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -72,6 +73,24 @@ func TestLimits(t *testing.T) {
 		}
 		defer response.Body.Close()
 		if response.StatusCode != 400 || response.Header.Get("Content-Type") != mediaType {
+			t.Errorf("status %d of type %s", response.StatusCode, response.Header.Get("Content-Type"))
+		}
+	})
+
+	t.Run("a body that doesn't arrive in time is 408", func(t *testing.T) {
+		s := startWith(t, server.Options{}, func(h *http.Server) { h.ReadTimeout = 50 * time.Millisecond })
+		conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, _ = fmt.Fprintf(conn, "POST /entra/scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{", token)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if response.StatusCode != 408 || response.Header.Get("Content-Type") != mediaType {
 			t.Errorf("status %d of type %s", response.StatusCode, response.Header.Get("Content-Type"))
 		}
 	})
@@ -147,10 +166,10 @@ func TestLimits(t *testing.T) {
 		}
 	})
 
-	t.Run("the server has the limits of this package", func(t *testing.T) {
+	t.Run("fact 9: the server has the limits of this package, and TLS 1.2 at least", func(t *testing.T) {
 		h := server.NewHTTPServer(http.NotFoundHandler())
 		if h.ReadHeaderTimeout != 10*time.Second || h.ReadTimeout != 30*time.Second || h.IdleTimeout != 120*time.Second ||
-			h.WriteTimeout != server.WriteTimeout || h.MaxHeaderBytes != 32<<10 {
+			h.WriteTimeout != server.WriteTimeout || h.MaxHeaderBytes != 32<<10 || h.TLSConfig.MinVersion != tls.VersionTLS12 {
 			t.Errorf("server %+v", h)
 		}
 	})

@@ -57,7 +57,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		replacedToOne: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_scim_group_replaced_to_one_member_total",
-			Help: "Groups of several members that a request replaced by a single one. Some clients send this when they mean to add: see the troubleshooting guide.",
+			Help: "Groups of several members that a request replaced by a single one. Some clients send this when they mean to add a member.",
 		}, []string{"provider"}),
 	}
 }

@@ -101,6 +101,21 @@ func TestLog(t *testing.T) {
 		if len(got) != 1 || got[0]["level"] != "ERROR" || got[0]["error"] != "disk on fire" || got[0]["request"] != id {
 			t.Errorf("lines %v", got)
 		}
+		got = logged(t, func(s *service) {
+			s.serveUser(func(context.Context) (scim.Resource, error) { panic("out of cheese") })
+			id = s.do("GET", "/Users/x", "").want(500).header.Get("X-Request-Id")
+		})
+		if len(got) != 1 || got[0]["request"] != id || !strings.HasPrefix(got[0]["error"].(string), "panic: out of cheese\ngoroutine ") {
+			t.Errorf("lines %v", got)
+		}
+		got = logged(t, func(s *service) {
+			s.serveUser(func(context.Context) (scim.Resource, error) { return nil, scim.Unavailable(1, errors.New("no etcd")) })
+			s.do("GET", "/Users/x", "").want(503)
+			s.do("GET", s.http.URL+"/paused/scim/v2/Users", "").want(503)
+		})
+		if len(got) != 1 || !strings.Contains(got[0]["error"].(string), "no etcd") {
+			t.Errorf("lines %v", got)
+		}
 	})
 }
 

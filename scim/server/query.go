@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
@@ -40,12 +41,12 @@ func (p params) has(name string) bool {
 // get returns a decoded parameter, empty when there is none.
 func (p params) get(name string) (string, error) {
 	value, err := url.QueryUnescape(p.raw[name])
-	if err != nil {
+	if err != nil || !utf8.ValidString(value) {
 		kind := scim.InvalidValue
 		if name == "filter" {
 			kind = scim.InvalidFilter
 		}
-		return "", scim.BadRequest(kind, "the parameter %s is not percent-encoded as it should be", name)
+		return "", scim.BadRequest(kind, "the parameter %s is not percent-encoded UTF-8", name)
 	}
 	return value, nil
 }

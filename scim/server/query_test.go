@@ -82,6 +82,13 @@ func TestFilters(t *testing.T) {
 		}
 	})
 
+	t.Run("fact 26: as Okta writes it", func(t *testing.T) {
+		s.do("GET", `/Users?filter=userName%20eq%20"boss@example.com"&startIndex=1&count=100`, "").want(200).
+			has("totalResults", 1, "Resources/0/id", boss)
+		s.do("GET", "/Users?startIndex=1&count=2", "").want(200).has("itemsPerPage", 2)
+		s.do("GET", "/Groups?startIndex=1&count=100", "").want(200).has("totalResults", 2)
+	})
+
 	t.Run("fact 24: reference checks", func(t *testing.T) {
 		for filter, want := range map[string][]string{
 			fmt.Sprintf(`id eq "%s" and manager eq "%s"`, alice, boss): {alice},
@@ -106,7 +113,7 @@ func TestFilters(t *testing.T) {
 	t.Run("fact 66: what can't be understood is invalidFilter", func(t *testing.T) {
 		for _, query := range []string{
 			"filter=userName", "filter=userName+eq", "filter=userName+is+%22x%22", "filter=(userName+pr", "filter=userName+eq+%22x",
-			"filter=active+gt+true", "filter=userName+eq+%zz", "filter=userName+eq+100%",
+			"filter=active+gt+true", "filter=userName+eq+%zz", "filter=userName+eq+%22%ff%22", "filter=userName+eq+100%",
 			"filter=" + strings.Repeat("(", 40) + "userName+pr" + strings.Repeat(")", 40),
 			"filter=userName+eq+%22" + strings.Repeat("x", 9000) + "%22",
 		} {

@@ -104,14 +104,14 @@ type methodError struct{ allow string }
 func (e *methodError) Error() string { return "method not allowed" }
 
 // failure makes an answer of an error, and logs those that are the server's own
-// fault.
+// fault. Pauses and limits are none, and would flood the log.
 func (h *handler) failure(ctx context.Context, x *exchange, err error) response {
 	e := asError(err, x.id)
 	allow := ""
 	if m, ok := errors.AsType[*methodError](err); ok {
 		allow = m.allow
 	}
-	if e.Status >= http.StatusInternalServerError {
+	if e.Status == http.StatusInternalServerError || e.Status > http.StatusInternalServerError && e.Err != nil {
 		h.log.ErrorContext(ctx, "a SCIM request failed", "request", x.id, "provider", x.provider,
 			"method", methodLabel(x.Method), "resource", x.target.resource(), "status", e.Status, "error", err.Error())
 	}

@@ -132,12 +132,10 @@ func (h *handler) guard(ctx context.Context, x *exchange) (res response, err err
 			panic(recovered)
 		}
 		h.metrics.panics.Inc()
-		h.log.ErrorContext(ctx, "panic in a SCIM request", "request", x.id,
-			"panic", fmt.Sprint(recovered), "stack", string(debug.Stack()))
 		if h.options.OnPanic != nil {
 			h.options.OnPanic(x.id, recovered)
 		}
-		res, err = response{}, internalError(x.id)
+		res, err = response{}, fmt.Errorf("panic: %v\n%s", recovered, debug.Stack())
 	}()
 	if err := h.admit(ctx, x); err != nil {
 		return response{}, err

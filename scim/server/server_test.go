@@ -73,6 +73,12 @@ type service struct {
 // start starts a server with a directory in memory.
 func start(t *testing.T, o server.Options) *service {
 	t.Helper()
+	return startWith(t, o, func(*http.Server) {})
+}
+
+// startWith is start with changes to the HTTP server.
+func startWith(t *testing.T, o server.Options, change func(*http.Server)) *service {
+	t.Helper()
 	s := &service{t: t, directory: scimtest.New(), metrics: prometheus.NewRegistry()}
 	s.backend = &backend{
 		directories: map[string]scim.Directory{"entra": s.directory, "okta": scimtest.New()},
@@ -81,6 +87,7 @@ func start(t *testing.T, o server.Options) *service {
 	o.Registerer = s.metrics
 	s.http = httptest.NewUnstartedServer(nil)
 	s.http.Config = server.NewHTTPServer(server.New(s.backend, o))
+	change(s.http.Config)
 	s.http.Start()
 	t.Cleanup(s.http.Close)
 	s.base = s.http.URL + "/entra/scim/v2"

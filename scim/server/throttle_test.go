@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 )
@@ -18,6 +19,15 @@ func TestBuckets(t *testing.T) {
 		}
 		if got := b.take("a", start.Add(time.Second)); got != 0 {
 			t.Errorf("a second later it waits %v: want 0", got)
+		}
+	})
+
+	t.Run("the largest rate is no limit", func(t *testing.T) {
+		b := newBuckets(math.MaxFloat64, 1)
+		for range 1000 {
+			if got := b.take("a", start); got != 0 {
+				t.Fatalf("waits %v: want 0", got)
+			}
 		}
 	})
 

@@ -50,7 +50,8 @@ func TestTransport(t *testing.T) {
 			{"DELETE", "/ServiceProviderConfig", 405},
 			{"OPTIONS", "/Users", 405},
 			{"BREW", "/Users", 405},
-			{"GET", "/Me", 501},
+			{"GET", "/Me", 501}, // fact 12: what no known client needs
+			{"PATCH", "/Me", 501},
 			{"POST", "/Bulk", 501},
 			{"POST", "/.search", 501},
 			{"POST", "/Users/.search", 501},

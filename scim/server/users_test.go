@@ -57,7 +57,7 @@ func TestCreateUser(t *testing.T) {
 		s.do("POST", "/Users", `{"userName":"duplicate@EXAMPLE.com"}`).want(201)
 	})
 
-	t.Run("fact 48: the id is the server's", func(t *testing.T) {
+	t.Run("facts 12 and 48: the id is the server's", func(t *testing.T) {
 		r := s.do("POST", "/Users", `{"id":"mine","userName":"id@example.com"}`).want(201)
 		if id := r.id(); id == "mine" || strings.Contains(id, "bulkId") {
 			t.Errorf("id %q", id)
