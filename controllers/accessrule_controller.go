@@ -37,6 +37,7 @@ type ruleReconciler struct {
 	base
 	grantDelay   time.Duration
 	refusedRetry time.Duration
+	subjects     *subjects
 
 	// pending is since when a rule has waited: name to time.Time.
 	pending sync.Map
@@ -69,11 +70,13 @@ func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Resul
 		return ctrl.Result{}, r.withdrawAll(ctx, name, cached)
 	}
 	rule := latest(r.recent, cached)
-	d, err := r.declare(ctx, rule)
+	// Bindings are read before users: what somebody writes in between fails our
+	// write, instead of being undone by what we knew before.
+	existing, err := r.existing(ctx, name)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	existing, err := r.existing(ctx, name)
+	d, err := r.declare(ctx, rule)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -137,6 +140,7 @@ func (r *ruleReconciler) declare(ctx context.Context, rule *v1alpha1.AccessRule)
 	if d.targets, err = r.targets(ctx, rule); err != nil {
 		return d, err
 	}
+	mark := r.subjects.begin()
 	all, err := r.providers(ctx)
 	if err != nil {
 		return d, err
@@ -148,7 +152,7 @@ func (r *ruleReconciler) declare(ctx context.Context, rule *v1alpha1.AccessRule)
 	d.next = next
 	d.subjects = make([]rbacv1.Subject, 0, len(holders))
 	for _, u := range holders {
-		s, err := r.subject(ctx, u, all)
+		s, err := r.subjects.of(ctx, r.look, u, all, mark)
 		if err != nil {
 			return d, err
 		}

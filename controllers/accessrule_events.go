@@ -79,6 +79,16 @@ func (r *ruleReconciler) userChanged(ctx context.Context, old, u *v1alpha1.Provi
 	if either == nil {
 		either = old
 	}
+	var others []*v1alpha1.ProvisionedUser
+	if change.whole {
+		// Whoever shares a name with the user may get it now, or lose it.
+		var err error
+		if others, err = r.sharing(ctx, change.subjects, either.Name); err != nil {
+			log.FromContext(ctx).Error(err, "Can't tell who shares a subject", "user", either.Name)
+			r.subjects.clear()
+		}
+		r.subjects.forget(append(others, either)...)
+	}
 	rules, err := r.rulesOf(ctx, either, change)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Can't tell which rules a change of a user concerns", "user", either.Name)
@@ -87,14 +97,6 @@ func (r *ruleReconciler) userChanged(ctx context.Context, old, u *v1alpha1.Provi
 		r.revoke(q, rules...)
 	} else {
 		r.grant(q, rules...)
-	}
-	if !change.whole {
-		return
-	}
-	// Whoever shares a name with the user may get it now, or lose it.
-	others, err := r.sharing(ctx, change.subjects, either.Name)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "Can't tell who shares a subject", "user", either.Name)
 	}
 	for _, other := range others {
 		rules, err := r.rulesOf(ctx, other, compareUsers(nil, other))
@@ -205,6 +207,7 @@ func (r *ruleReconciler) providerChanged(ctx context.Context, old, p *v1alpha1.I
 	if old != nil && p != nil && old.Spec.Subject == p.Spec.Subject {
 		return
 	}
+	r.subjects.clear()
 	r.everyRule(ctx, q, func(*v1alpha1.AccessRule) bool { return true })
 }
 

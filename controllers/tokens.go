@@ -7,9 +7,12 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/token"
 )
 
 // tokens lists the tokens of a provider, sorted by id, from what their Secrets
@@ -20,10 +23,29 @@ func (r *providerReconciler) tokens(ctx context.Context, p *v1alpha1.IdentityPro
 		client.MatchingLabels{v1alpha1.TokenLabel: p.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the tokens of %q: %w", p.Name, err)
 	}
+	lastUsed := make(map[string]*metav1.Time, len(p.Status.Tokens))
+	for _, t := range p.Status.Tokens {
+		lastUsed[t.ID] = t.LastUsedAt
+	}
 	var tokens []v1alpha1.TokenStatus
 	for i := range list.Items {
-		_ = i
+		record, err := token.FromSecret(&list.Items[i])
+		if err != nil {
+			log.FromContext(ctx).Error(err, "Passing over a Secret that is no token", "secret", list.Items[i].Name)
+			continue
+		}
+		t := v1alpha1.TokenStatus{
+			ID:         record.ID,
+			CreatedAt:  &metav1.Time{Time: record.CreatedAt},
+			ExpiresAt:  &metav1.Time{Time: record.ExpiresAt},
+			LastUsedAt: lastUsed[record.ID],
+		}
+		if r.contacts != nil {
+			t.LastUsedAt = later(t.LastUsedAt, r.contacts.LastUsed(p.Name, record.ID))
+		}
+		tokens = append(tokens, t)
 	}
-	slices.SortFunc(tokens, func(a, b v1alpha1.TokenStatus) int { return strings.Compare(a.ID, b.ID) })
-	return tokens, nil
+	byID := func(a, b v1alpha1.TokenStatus) int { return strings.Compare(a.ID, b.ID) }
+	slices.SortFunc(tokens, byID)
+	return slices.CompactFunc(tokens, func(a, b v1alpha1.TokenStatus) bool { return a.ID == b.ID }), nil
 }
