@@ -1,0 +1,123 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/rollcall-dev/rollcall/controllers"
+	"github.com/rollcall-dev/rollcall/internal/backend"
+	"github.com/rollcall-dev/rollcall/internal/index"
+	"github.com/rollcall-dev/rollcall/internal/token"
+	"github.com/rollcall-dev/rollcall/scim/server"
+	"github.com/rollcall-dev/rollcall/webhook"
+)
+
+const (
+	leaseName = "rollcall-manager"
+	// reconcileTimeout ends a reconcile whose API server doesn't answer.
+	reconcileTimeout = time.Minute
+)
+
+// New wires the operator together. Start the manager to run it.
+func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                 Scheme(),
+		Cache:                  CacheOptions(o.Namespace),
+		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
+		HealthProbeBindAddress: o.HealthAddress,
+		LeaderElection:         o.LeaderElection,
+		LeaderElectionID:       leaseName,
+		// The process ends with the manager, so the lease can be given back.
+		LeaderElectionReleaseOnCancel: true,
+		LeaderElectionNamespace:       o.Namespace,
+		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
+			Port: o.WebhookPort, CertDir: o.WebhookCertDir,
+		}),
+		Controller: ctrlconfig.Controller{ReconciliationTimeout: reconcileTimeout},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	if err := index.Register(ctx, mgr.GetFieldIndexer()); err != nil {
+		return nil, err
+	}
+
+	contacts := token.NewContacts()
+	if err := controllers.SetupWithManager(mgr, controllers.Options{
+		ExternalURL:   o.ExternalURL,
+		Namespace:     o.Namespace,
+		Contacts:      contacts,
+		ContactEvents: contacts.Events(),
+	}); err != nil {
+		return nil, err
+	}
+	if o.Webhooks {
+		if err := webhook.SetupWithManager(mgr); err != nil {
+			return nil, err
+		}
+	}
+	scim, err := newSCIMServer(mgr, o, contacts)
+	if err != nil {
+		return nil, err
+	}
+	return mgr, errors.Join(
+		mgr.Add(scim),
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+		mgr.AddReadyzCheck("scim", scim.ready),
+		addWebhookCheck(mgr, o),
+	)
+}
+
+func addWebhookCheck(mgr ctrl.Manager, o Options) error {
+	if !o.Webhooks {
+		return nil
+	}
+	return mgr.AddReadyzCheck("webhooks", mgr.GetWebhookServer().StartedChecker())
+}
+
+// newSCIMServer serves the directories of all identity providers.
+func newSCIMServer(mgr ctrl.Manager, o Options, contacts *token.Contacts) (*scimServer, error) {
+	// The directories' own client: a lookup waits for what they wrote, and not
+	// for what the reconcilers write.
+	consistent, err := client.New(mgr.GetConfig(), client.Options{
+		HTTPClient: mgr.GetHTTPClient(),
+		Scheme:     mgr.GetScheme(),
+		Mapper:     mgr.GetRESTMapper(),
+		Cache: &client.CacheOptions{
+			Reader:                          mgr.GetCache(),
+			EnableReadYourWritesConsistency: ptr.To(true),
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the client of the directories: %w", err)
+	}
+	tokens := token.NewStore(mgr.GetCache(), o.Namespace, clock.RealClock{})
+	handler := server.New(backend.New(consistent, mgr.GetAPIReader(), tokens), server.Options{
+		ExternalURL:    o.ExternalURL,
+		TrustForwarded: o.TrustForwarded,
+		Registerer:     metrics.Registry,
+		Logger:         slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim"))),
+		OnContact:      contacts.Record,
+	})
+	httpServer := server.NewHTTPServer(handler)
+	httpServer.Addr = o.SCIMAddress
+	return &scimServer{server: httpServer}, nil
+}
