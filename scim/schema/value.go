@@ -1,0 +1,198 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Decode makes the canonical form of a value of the attribute: a []any for a
+// multi-valued one, without duplicates and with at most one primary value. nil
+// means unassigned. The error is an *Error.
+func (a *Attribute) Decode(v any) (any, error) {
+	if !a.MultiValued {
+		return a.DecodeOne(v)
+	}
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	if len(list) > MaxValues && !a.Unbounded {
+		return nil, a.TooMany()
+	}
+	out := make([]any, 0, len(list))
+	for _, e := range list {
+		decoded, err := a.DecodeOne(e)
+		if err != nil {
+			return nil, err
+		}
+		if decoded != nil {
+			out = append(out, decoded)
+		}
+	}
+	if out = a.Normalize(out); len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// TooMany is the error for more than MaxValues values.
+func (a *Attribute) TooMany() error {
+	return &Error{Attribute: a.Name, Msg: fmt.Sprintf("more than %d values", MaxValues)}
+}
+
+// DecodeOne is Decode for one value of a multi-valued attribute. A one-element
+// array stands for its element.
+func (a *Attribute) DecodeOne(v any) (any, error) {
+	for {
+		list, ok := v.([]any)
+		if !ok || len(list) > 1 {
+			break
+		}
+		if len(list) == 0 {
+			return nil, nil
+		}
+		v = list[0]
+	}
+	if isEmpty(v) {
+		return nil, nil
+	}
+	if a.Type == Complex {
+		return a.decodeComplex(v)
+	}
+	// Some clients wrap simple values as if they were complex.
+	if object, ok := v.(map[string]any); ok {
+		value := lookup(object, "value")
+		if value == nil {
+			return nil, wrongType(a, v)
+		}
+		return a.DecodeOne(value)
+	}
+	return a.decodeSimple(v)
+}
+
+func (a *Attribute) decodeComplex(v any) (any, error) {
+	value := a.Find("value")
+	object, ok := v.(map[string]any)
+	if !ok {
+		if _, isList := v.([]any); isList || value == nil {
+			return nil, wrongType(a, v)
+		}
+		object = map[string]any{value.Name: v}
+	}
+	out, err := decodeObject(a.Find, object)
+	if err != nil {
+		return nil, within(a.Name, ".", err)
+	}
+	// manager and members may come with nothing but the address of the resource.
+	if ref := a.Find("$ref"); ref != nil && value != nil && out[value.Name] == nil {
+		if s, ok := lookup(object, ref.Name).(string); ok {
+			if id := s[strings.LastIndexByte(s, '/')+1:]; id != "" {
+				out[value.Name] = id
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+func (a *Attribute) decodeSimple(v any) (any, error) {
+	switch a.Type {
+	case Boolean:
+		if b, ok := ParseBool(v); ok {
+			return b, nil
+		}
+	case Integer, Decimal:
+		switch v := v.(type) {
+		case json.Number, float64:
+			return v, nil
+		case string:
+			var n json.Number
+			if json.Unmarshal([]byte(v), &n) == nil && n != "" {
+				return n, nil
+			}
+		}
+	case DateTime:
+		if s, ok := v.(string); ok {
+			if _, ok := ParseTime(s); ok {
+				return s, nil
+			}
+		}
+	default:
+		if s, ok := v.(string); ok {
+			return s, nil
+		}
+	}
+	return nil, wrongType(a, v)
+}
+
+// ParseBool reads a boolean, or a string that says true or false in any case,
+// as Entra ID sends them.
+func ParseBool(v any) (b, ok bool) {
+	switch v := v.(type) {
+	case bool:
+		return v, true
+	case string:
+		if strings.EqualFold(v, "true") {
+			return true, true
+		}
+		return false, strings.EqualFold(v, "false")
+	}
+	return false, false
+}
+
+// ParseTime reads a dateTime (RFC 7643 section 2.3.5). Without a zone it is UTC.
+func ParseTime(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// isEmpty says whether a value means unassigned (RFC 7643 section 2.5; clients
+// write "" too).
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// Clean returns a deep copy of a value without whatever means unassigned; nil
+// if nothing is left. It is the canonical form of values without a definition.
+func Clean(v any) any {
+	switch t := v.(type) {
+	case map[string]any:
+		m := make(map[string]any, len(t))
+		for k, e := range t {
+			if e = Clean(e); e != nil {
+				m[k] = e
+			}
+		}
+		v = m
+	case []any:
+		s := make([]any, 0, len(t))
+		for _, e := range t {
+			if e = Clean(e); e != nil {
+				s = append(s, e)
+			}
+		}
+		v = s
+	}
+	if isEmpty(v) {
+		return nil
+	}
+	return v
+}
