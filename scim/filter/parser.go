@@ -2,6 +2,7 @@ package filter
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -57,7 +58,7 @@ func ParseAttributes(s string) ([]schema.Name, error) {
 		}
 		path, err := ParsePath(part)
 		if err != nil {
-			if e, ok := err.(*Error); ok && e.Offset >= 0 {
+			if e, ok := errors.AsType[*Error](err); ok && e.Offset >= 0 {
 				e.Offset += offset
 			}
 			return nil, err

@@ -39,3 +39,13 @@ func locate(i int, op Operation, err error) error {
 	}
 	return err
 }
+
+// invalidPath is the error for a path that doesn't parse. The offset helps
+// whoever typed the path into an attribute mapping.
+func invalidPath(err error) error {
+	e, ok := errors.AsType[*filter.Error](err)
+	if !ok {
+		return err
+	}
+	return scim.BadRequest(scim.InvalidPath, "path, character %d: %s", e.Offset+1, e.Msg)
+}

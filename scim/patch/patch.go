@@ -88,7 +88,7 @@ func parseOperation(v any) (op Operation, err error) {
 		}
 		parsed, err := filter.ParsePath(path)
 		if err != nil {
-			return op, scim.BadRequest(scim.InvalidPath, "path: %s", err.(*filter.Error).Msg)
+			return op, invalidPath(err)
 		}
 		op.Path = &parsed
 	default:

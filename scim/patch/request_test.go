@@ -47,7 +47,7 @@ func TestParseErrors(t *testing.T) {
 		{`{"Operations":[{"op":"add","path":"title","value":"x"},{"op":"move","path":"title"}]}`, 400, scim.InvalidSyntax, "Operations[1]: op must be add, replace or remove"},
 		{`{"Operations":[{"path":"title","value":1}]}`, 400, scim.InvalidSyntax, "op must be"},
 		{`{"Operations":[{"op":"add","path":5,"value":1}]}`, 400, scim.InvalidSyntax, "path must be a string"},
-		{`{"Operations":[{"op":"add","path":"a b","value":1}]}`, 400, scim.InvalidPath, "Operations[0] add: path: expected the end of the path"},
+		{`{"Operations":[{"op":"add","path":"a b","value":1}]}`, 400, scim.InvalidPath, "Operations[0] add: path, character 3: expected the end of the path"},
 		{`{"Operations":[{"op":"add","path":"emails[type eq","value":1}]}`, 400, scim.InvalidPath, "expected a value"},
 		{`{"Operations":[{"op":"add","path":"title"}]}`, 400, scim.InvalidValue, `Operations[0] add "title": add needs a value`},
 		{`{"Operations":[{"op":"replace","path":"title"}]}`, 400, scim.InvalidValue, "replace needs a value"},

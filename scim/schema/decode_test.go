@@ -21,7 +21,7 @@ func object(t testing.TB, s string) map[string]any {
 	return m
 }
 
-func print(v any) string {
+func show(v any) string {
 	b, _ := json.MarshalIndent(v, "", "  ")
 	return string(b)
 }
@@ -140,7 +140,7 @@ func TestDecodeUser(t *testing.T) {
 				t.Fatal(err)
 			}
 			if want := object(t, tc.want); !reflect.DeepEqual(got, want) {
-				t.Errorf("got %s\nwant %s", print(got), print(want))
+				t.Errorf("got %s\nwant %s", show(got), show(want))
 			}
 		})
 	}
@@ -170,7 +170,7 @@ func TestDecodeGroup(t *testing.T) {
 				t.Fatal(err)
 			}
 			if want := object(t, tc.want); !reflect.DeepEqual(got, want) {
-				t.Errorf("got %s\nwant %s", print(got), print(want))
+				t.Errorf("got %s\nwant %s", show(got), show(want))
 			}
 		})
 	}
@@ -221,7 +221,7 @@ func TestDecodeTwoSpellingsOfOneName(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := object(t, `{"userName":"a","name":{"givenName":"G","familyName":"F"}}`); !reflect.DeepEqual(got, want) {
-			t.Fatalf("got %s", print(got))
+			t.Fatalf("got %s", show(got))
 		}
 	}
 }
@@ -286,7 +286,7 @@ func TestDecodeLeavesItsInputAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := object(t, in); !reflect.DeepEqual(m, want) {
-		t.Errorf("input became %s", print(m))
+		t.Errorf("input became %s", show(m))
 	}
 }
 
@@ -338,7 +338,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			twice, err := Decode(rt, once)
 			if err != nil || !reflect.DeepEqual(once, twice) {
-				t.Fatalf("decoded\n%s\nthen\n%s\n%v", print(once), print(twice), err)
+				t.Fatalf("decoded\n%s\nthen\n%s\n%v", show(once), show(twice), err)
 			}
 			requireCanonical(t, rt, once)
 			Project(rt, once, nil, nil)
@@ -352,7 +352,7 @@ func requireCanonical(t *testing.T, rt *ResourceType, resource map[string]any) {
 	var check func(path string, v any)
 	check = func(path string, v any) {
 		if isEmpty(v) {
-			t.Fatalf("%s is empty in %s", path, print(resource))
+			t.Fatalf("%s is empty in %s", path, show(resource))
 		}
 		switch v := v.(type) {
 		case map[string]any:
@@ -369,10 +369,10 @@ func requireCanonical(t *testing.T, rt *ResourceType, resource map[string]any) {
 		check(key, v)
 		if a := rt.attribute(key); a != nil {
 			if a.Name != key || a.Mutability == ReadOnly {
-				t.Fatalf("%s is not canonical in %s", key, print(resource))
+				t.Fatalf("%s is not canonical in %s", key, show(resource))
 			}
 		} else if !hasURN(key) {
-			t.Fatalf("%s is unknown in %s", key, print(resource))
+			t.Fatalf("%s is unknown in %s", key, show(resource))
 		}
 	}
 }

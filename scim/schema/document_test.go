@@ -105,7 +105,7 @@ func TestFact21EverythingAdvertisedIsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, in) {
-			t.Errorf("%s: sent %s\nkept %s", rt.Name, print(in), print(got))
+			t.Errorf("%s: sent %s\nkept %s", rt.Name, show(in), show(got))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -19,7 +20,7 @@ func (e *Error) Error() string { return e.Attribute + ": " + e.Msg }
 
 // within puts the attribute's parent in front of its path.
 func within(parent, sep string, err error) error {
-	if e, ok := err.(*Error); ok && parent != "" {
+	if e, ok := errors.AsType[*Error](err); ok && parent != "" {
 		return &Error{Attribute: parent + sep + e.Attribute, Msg: e.Msg}
 	}
 	return err

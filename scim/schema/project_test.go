@@ -41,17 +41,17 @@ func TestProject(t *testing.T) {
 			resource := object(t, projected)
 			got := Project(User, resource, names(t, tc.attributes), names(t, tc.excluded))
 			if want := object(t, tc.want); !reflect.DeepEqual(got, want) {
-				t.Errorf("got %s\nwant %s", print(got), print(want))
+				t.Errorf("got %s\nwant %s", show(got), show(want))
 			}
 			if !reflect.DeepEqual(resource, object(t, projected)) {
-				t.Errorf("the resource became %s", print(resource))
+				t.Errorf("the resource became %s", show(resource))
 			}
 		})
 	}
 	t.Run("fact 30: excluded members are absent", func(t *testing.T) {
 		got := Project(Group, object(t, `{"id":"1","displayName":"G","members":[{"value":"1"}]}`), nil, names(t, []string{"members"}))
 		if want := object(t, `{"id":"1","displayName":"G"}`); !reflect.DeepEqual(got, want) {
-			t.Errorf("got %s", print(got))
+			t.Errorf("got %s", show(got))
 		}
 	})
 }
@@ -76,7 +76,7 @@ func TestProjectHonoursReturned(t *testing.T) {
 		{[]string{"c.asked", "c.hidden"}, `{"id":"1","c":{"asked":"a"}}`},
 	} {
 		if got := Project(rt, object(t, resource), names(t, tc.attributes), nil); !reflect.DeepEqual(got, object(t, tc.want)) {
-			t.Errorf("attributes=%v: got %s", tc.attributes, print(got))
+			t.Errorf("attributes=%v: got %s", tc.attributes, show(got))
 		}
 	}
 }
