@@ -1,0 +1,116 @@
+package directory
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/scim"
+)
+
+// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedusers;provisionedroles,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedroles,verbs=delete
+
+// Directory is the users and groups of one identity provider. Its locks are its
+// own: a process has one Directory per provider.
+type Directory struct {
+	// client reads from the cache and knows what of its own writes the cache has
+	// not seen yet.
+	client client.Client
+	// live reads from the API server.
+	live     client.Reader
+	provider string
+	clock    clock.PassiveClock
+	// locks order the writers of one object, and of one name.
+	locks locks
+}
+
+var _ scim.Directory = (*Directory)(nil)
+
+// New returns the directory of one provider. c has a cache with the indexes of
+// package index, and CacheOptions.EnableReadYourWritesConsistency; live has no
+// cache.
+func New(c client.Client, live client.Reader, provider string, clock clock.PassiveClock) *Directory {
+	return &Directory{client: c, live: live, provider: provider, clock: clock}
+}
+
+// settleTimeout is how long the cache may take to see a write. It takes
+// milliseconds, unless the watch is broken.
+const settleTimeout = 10 * time.Second
+
+// settle waits until the cache has seen what this process wrote to the object.
+// It waits for no other object's writes.
+func (d *Directory) settle(ctx context.Context, written client.Object) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	into, err := empty(d.client, written)
+	if err != nil {
+		return err
+	}
+	err = d.client.Get(ctx, client.ObjectKeyFromObject(written), into, client.UnsafeDisableDeepCopy)
+	return explain(client.IgnoreNotFound(err), "wait for the cache to see %s", written.GetName())
+}
+
+// cached reads an object by name, as the cache has it now.
+func (d *Directory) cached(ctx context.Context, name string, into client.Object) error {
+	return d.client.Get(ctx, client.ObjectKey{Name: name}, into, client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy)
+}
+
+// list looks an index up. The objects belong to the cache.
+func (d *Directory) list(ctx context.Context, into client.ObjectList, index, value string) error {
+	err := d.client.List(ctx, into, client.MatchingFields{index: value},
+		client.DisableReadYourWritesConsistency, client.UnsafeDisableDeepCopy)
+	return explain(err, "look %s up", index)
+}
+
+// mine says whether an object belongs to this directory and isn't deleted, be it
+// for the client or for the cluster.
+func (d *Directory) mine(o client.Object) bool {
+	switch o := o.(type) {
+	case *v1alpha1.ProvisionedUser:
+		return o.Spec.Provider == d.provider && o.Spec.DeprovisionedAt == nil && o.DeletionTimestamp == nil
+	case *v1alpha1.ProvisionedRole:
+		return o.Spec.Provider == d.provider && o.DeletionTimestamp == nil
+	default:
+		return false
+	}
+}
+
+// empty returns a new object of the same kind: an answer that is decoded into an
+// old one would be mixed with it.
+func empty[T client.Object](c client.Client, like T) (T, error) {
+	var none T
+	gvk, err := c.GroupVersionKindFor(like)
+	if err != nil {
+		return none, fmt.Errorf("kind of %T: %w", like, err)
+	}
+	return newOf[T](c, gvk)
+}
+
+func newOf[T client.Object](c client.Client, gvk schema.GroupVersionKind) (T, error) {
+	var none T
+	o, err := c.Scheme().New(gvk)
+	if err != nil {
+		return none, fmt.Errorf("new %s: %w", gvk.Kind, err)
+	}
+	typed, ok := o.(T)
+	if !ok {
+		return none, fmt.Errorf("new %s is a %T", gvk.Kind, o)
+	}
+	return typed, nil
+}
+
+// newID returns a random UUID (RFC 9562 version 4).
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

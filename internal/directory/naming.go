@@ -1,0 +1,156 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/index"
+	"github.com/rollcall-dev/rollcall/internal/names"
+	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/fold"
+)
+
+// maxNames is how many object names are tried for one user or role. Each that
+// is taken belongs to a tombstone of the same name, to a renamed object or to
+// another provider.
+const maxNames = 1000
+
+// objectNames are the names for an object, in the order in which to try them.
+// They are a function of what they are made from, so two processes that create
+// the same user meet in etcd, whatever their caches know.
+func (d *Directory) objectNames(of func(provider, name string) (base, alternate string), name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		base, alternate := of(d.provider, name)
+		if !yield(base) {
+			return
+		}
+		for n := 2; n <= maxNames; n++ {
+			if !yield(alternate) {
+				return
+			}
+			// No provider has a slash in its name.
+			_, alternate = of(d.provider+"/"+strconv.Itoa(n), name)
+		}
+	}
+}
+
+func (d *Directory) userNames(userName string) iter.Seq[string] {
+	return d.objectNames(names.ForUser, userName)
+}
+
+func (d *Directory) roleNames(displayName string) iter.Seq[string] {
+	return d.objectNames(names.ForRole, displayName)
+}
+
+// create stores a new object under the first name that is free, and waits until
+// the cache has it. claims returns an error if the object that has a name is
+// what the new one would be. The caller holds the lock of the SCIM name.
+func create[T client.Object](ctx context.Context, d *Directory, object T, names iter.Seq[string], claims func(holder T) error) error {
+	for name := range names {
+		holder, err := empty(d.client, object)
+		if err != nil {
+			return err
+		}
+		if err := d.cached(ctx, name, holder); err == nil {
+			continue // somebody else's, or claims would have been asked before
+		} else if !apierrors.IsNotFound(err) {
+			return explain(err, "look for %s", name)
+		}
+		object.SetName(name)
+		err = d.client.Create(ctx, object)
+		if err == nil {
+			return d.settle(ctx, object)
+		}
+		if !apierrors.IsAlreadyExists(err) {
+			return explain(err, "create %s", name)
+		}
+		// The cache doesn't know it yet.
+		if err := d.live.Get(ctx, client.ObjectKey{Name: name}, holder); err != nil {
+			if apierrors.IsNotFound(err) {
+				continue
+			}
+			return explain(err, "read %s", name)
+		}
+		if err := claims(holder); err != nil {
+			return err
+		}
+	}
+	return explain(errors.New("every name is taken"), "create an object")
+}
+
+// userNameFree returns a Conflict if another user than self has the name. The
+// caller holds the name's lock.
+func (d *Directory) userNameFree(ctx context.Context, userName, self string) error {
+	var list v1alpha1.ProvisionedUserList
+	if err := d.list(ctx, &list, index.UserByUserName, fold.String(userName)); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		u := &list.Items[i]
+		if u.Spec.ID != "" && u.Spec.ID == self {
+			continue
+		}
+		if err := d.userConflict(u, userName); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// userConflict returns a Conflict if u is why this provider can't have a user of
+// that name.
+func (d *Directory) userConflict(u *v1alpha1.ProvisionedUser, userName string) error {
+	switch {
+	case !fold.Equal(u.Spec.UserName, userName):
+		return nil
+	case d.mine(u):
+		return scim.Conflict("a user with the userName %q exists", userName)
+	case u.Spec.Provider == "":
+		return scim.Conflict("a local user with the userName %q exists in the cluster: an administrator has to hand it over to this identity provider or remove it first", userName)
+	default:
+		return nil
+	}
+}
+
+// displayNameFree is userNameFree for groups.
+func (d *Directory) displayNameFree(ctx context.Context, displayName, self string) error {
+	var list v1alpha1.ProvisionedRoleList
+	if err := d.list(ctx, &list, index.RoleByDisplayName, fold.String(displayName)); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		r := &list.Items[i]
+		if r.Spec.ID != "" && r.Spec.ID == self {
+			continue
+		}
+		if err := d.roleConflict(r, displayName); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Directory) roleConflict(r *v1alpha1.ProvisionedRole, displayName string) error {
+	switch {
+	case !fold.Equal(r.Spec.DisplayName, displayName):
+		return nil
+	case d.mine(r):
+		return scim.Conflict("a group with the displayName %q exists", displayName)
+	case r.Spec.Provider == "":
+		return scim.Conflict("a local role with the displayName %q exists in the cluster: an administrator has to hand it over to this identity provider or remove it first", displayName)
+	default:
+		return nil
+	}
+}
+
+// The keys of locks. The three have different first letters.
+func userLock(id string) string           { return "user " + id }
+func userNameLock(userName string) string { return "name " + fold.String(userName) }
+func roleLock(id string) string           { return "role " + id }
+func displayNameLock(name string) string  { return "display " + fold.String(name) }
