@@ -128,6 +128,7 @@ func TestGroups(t *testing.T) {
 		s.wantMembers(group, a)
 		s.patch("/Groups/"+group, `{"op":"replace","path":"members","value":`+value(b)+`}`).want(204)
 		s.do("PUT", "/Groups/"+group, `{"displayName":"Hazard","members":`+value(a, b)+`}`).want(200)
+		s.do("PUT", "/Groups/"+group, `{"displayName":"Hazard","members":`+value(a, b)+`}`).want(200)
 		s.do("PUT", "/Groups/"+group, `{"displayName":"Hazard","members":`+value(b)+`}`).want(200)
 		s.wantMetrics("rollcall_scim_group_replaced_to_one_member_total", "counter",
 			`rollcall_scim_group_replaced_to_one_member_total{provider="entra"} 2`)

@@ -187,6 +187,7 @@ func TestErrors(t *testing.T) {
 			{fmt.Errorf("wrapped: %w", scim.NotFound("User", "x")), 404, "", ""},
 			{scim.BadRequest(scim.InvalidValue, "too long"), 400, "invalidValue", ""},
 			{scim.Unavailable(1500*time.Millisecond, errors.New("etcd is down")), 503, "", "2"},
+			{fmt.Errorf("the client is gone: %w", context.Canceled), 503, "", "5"},
 			{&scim.Error{Status: 412}, 412, "", ""},
 			{&scim.Error{Status: 200, Detail: "nonsense"}, 500, "", ""},
 			{errors.New("secret: the database password"), 500, "", ""},

@@ -147,6 +147,9 @@ func TestTransport(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := s.do("POST", "/Users", string(body)).want(201)
+		if !strings.Contains(string(r.raw), `<b>&`) {
+			t.Errorf("escaped needlessly: %s", r.raw)
+		}
 		for name, value := range sent {
 			r.has(name, value)
 			s.do("GET", "/Users/"+r.id(), "").has(name, value)
