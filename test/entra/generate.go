@@ -14,6 +14,8 @@ type Size struct {
 	GroupsPerPerson int
 	// Seed chooses one of the tenants of this size.
 	Seed uint64
+	// Prefix begins the name of each group.
+	Prefix string
 	// Domain is the part of the names after the @; example.com when empty.
 	Domain string
 }
@@ -34,7 +36,7 @@ func Generate(s Size, now func() time.Time) *Tenant {
 	t := NewTenant(now)
 	groups := make([]*Group, s.Groups)
 	for i := range groups {
-		name := fmt.Sprintf("%s %04d", teams[i%len(teams)], i)
+		name := fmt.Sprintf("%s%s %04d", s.Prefix, teams[i%len(teams)], i)
 		g := &Group{ObjectID: t.objectID(name), DisplayName: name, Members: map[string]bool{}}
 		groups[i] = g
 		t.groups[g.ObjectID] = g
