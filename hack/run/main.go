@@ -105,10 +105,12 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 
 // unlessInterrupted: who presses Ctrl-C during the start knows why it failed.
 func unlessInterrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 type welcome struct{ Kubeconfig, Token, TenantURL, Metrics, Log string }

@@ -42,7 +42,8 @@ type Manager struct {
 	// HealthURL serves healthz and readyz below it.
 	HealthURL string
 
-	process *process
+	scimPort int
+	process  *process
 }
 
 // StartManager builds the manager, once in a program, starts it and waits until it
@@ -74,6 +75,7 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 		SCIMURL:    "http://" + address(ports[0]),
 		MetricsURL: "http://" + address(ports[1]) + "/metrics",
 		HealthURL:  "http://" + address(ports[2]),
+		scimPort:   ports[0],
 	}
 	args := []string{
 		"--kubeconfig=" + kubeconfig,
@@ -109,6 +111,9 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 func (m *Manager) TenantURL(provider string) string {
 	return m.SCIMURL + "/" + provider + "/scim/v2"
 }
+
+// SCIMPort is the port of the SCIM server: the next manager may take it over.
+func (m *Manager) SCIMPort() int { return m.scimPort }
 
 // Kill ends the manager as a crash would, and waits for its end.
 func (m *Manager) Kill() error { return m.process.kill() }

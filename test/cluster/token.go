@@ -61,7 +61,7 @@ func (m *Manager) accepts(ctx context.Context, provider, secret string) error {
 		response, err := http.DefaultClient.Do(request)
 		if err != nil {
 			last = err.Error()
-			return false, nil //nolint:nilerr // it is tried again, and reported in the end
+			return false, nil
 		}
 		defer response.Body.Close()
 		if _, err := io.Copy(io.Discard, response.Body); err != nil {
