@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,11 +15,11 @@ import (
 // BenchmarkServer is what the protocol costs without network and storage.
 func BenchmarkServer(b *testing.B) {
 	directory := scimtest.New()
-	user, err := directory.CreateUser(context.Background(), scim.Resource{"userName": "alice@example.com", "active": true})
+	user, err := directory.CreateUser(b.Context(), scim.Resource{"userName": "alice@example.com", "active": true})
 	if err != nil {
 		b.Fatal(err)
 	}
-	group, err := directory.CreateGroup(context.Background(), scim.Resource{"displayName": "Team"}, nil)
+	group, err := directory.CreateGroup(b.Context(), scim.Resource{"displayName": "Team"}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

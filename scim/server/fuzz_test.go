@@ -63,10 +63,10 @@ func FuzzServer(f *testing.F) {
 			directories: map[string]scim.Directory{"entra": directory},
 			tokens:      map[string]string{"entra": token},
 		}, server.Options{}).ServeHTTP(w, r)
-		if w.Code == 500 || w.Code == 503 || w.Code == 401 {
+		if w.Code == http.StatusInternalServerError || w.Code == http.StatusServiceUnavailable || w.Code == http.StatusUnauthorized {
 			t.Fatalf("status %d: %s", w.Code, w.Body)
 		}
-		if w.Code == 204 {
+		if w.Code == http.StatusNoContent {
 			if w.Body.Len() > 0 {
 				t.Fatalf("204 with a body: %s", w.Body)
 			}
@@ -79,7 +79,7 @@ func FuzzServer(f *testing.F) {
 		if kind := w.Header().Get("Content-Type"); kind != mediaType {
 			t.Fatalf("Content-Type %q", kind)
 		}
-		if w.Code >= 400 && answer["status"] != fmt.Sprint(w.Code) {
+		if w.Code >= http.StatusBadRequest && answer["status"] != fmt.Sprint(w.Code) {
 			t.Fatalf("status %d with the body %s", w.Code, w.Body)
 		}
 	})

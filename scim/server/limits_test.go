@@ -47,7 +47,7 @@ func TestLimits(t *testing.T) {
 		s := start(t, server.Options{Limits: server.Limits{MaxBody: 100}})
 		for size, status := range map[int]int{100: 201, 101: 413} {
 			body := `{"userName":"chunked"}` + strings.Repeat(" ", size-22)
-			r, err := http.NewRequestWithContext(t.Context(), "POST", s.base+"/Users", io.MultiReader(strings.NewReader(body)))
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+"/Users", io.MultiReader(strings.NewReader(body)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +72,7 @@ func TestLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer response.Body.Close()
-		if response.StatusCode != 400 || response.Header.Get("Content-Type") != mediaType {
+		if response.StatusCode != http.StatusBadRequest || response.Header.Get("Content-Type") != mediaType {
 			t.Errorf("status %d of type %s", response.StatusCode, response.Header.Get("Content-Type"))
 		}
 	})
@@ -90,7 +90,7 @@ func TestLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer response.Body.Close()
-		if response.StatusCode != 408 || response.Header.Get("Content-Type") != mediaType {
+		if response.StatusCode != http.StatusRequestTimeout || response.Header.Get("Content-Type") != mediaType {
 			t.Errorf("status %d of type %s", response.StatusCode, response.Header.Get("Content-Type"))
 		}
 	})
@@ -98,7 +98,7 @@ func TestLimits(t *testing.T) {
 	t.Run("headers have a limit", func(t *testing.T) {
 		s := start(t, server.Options{})
 		s.do("GET", "/Users", "", "X-Large", strings.Repeat("x", server.MaxHeader-1024)).want(200)
-		r, err := http.NewRequestWithContext(t.Context(), "GET", s.base+"/Users", http.NoBody)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/Users", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
