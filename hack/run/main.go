@@ -79,11 +79,11 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return unlessInterrupted(ctx, err)
 	}
 	w := welcome{
-		Kubeconfig: filepath.Join(o.dir, "kubeconfig"),
-		Token:      filepath.Join(o.dir, "token"),
+		Kubeconfig: short(filepath.Join(o.dir, "kubeconfig")),
+		Token:      short(filepath.Join(o.dir, "token")),
 		TenantURL:  m.TenantURL(o.provider),
 		Metrics:    m.MetricsURL,
-		Log:        m.LogPath(),
+		Log:        short(m.LogPath()),
 	}
 	if err := cluster.WriteKubeconfig(w.Kubeconfig, "admin", c.Admin()); err != nil {
 		return err
@@ -111,6 +111,19 @@ func unlessInterrupted(ctx context.Context, err error) error {
 	default:
 		return err
 	}
+}
+
+// short is the path as somebody in this folder types it.
+func short(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	relative, err := filepath.Rel(here, path)
+	if err != nil || !filepath.IsLocal(relative) {
+		return path
+	}
+	return relative
 }
 
 type welcome struct{ Kubeconfig, Token, TenantURL, Metrics, Log string }
