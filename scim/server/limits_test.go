@@ -32,6 +32,34 @@ func (s *service) serveUser(f func(context.Context) (scim.Resource, error)) {
 	s.backend.directories["entra"] = &failing{Directory: s.directory, user: f}
 }
 
+// beginPost sends a request whose body is 100 bytes by its header, and no more
+// than the first of them.
+func (s *service) beginPost() net.Conn {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	_, err = fmt.Fprintf(conn, "POST /entra/scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{", token)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return conn
+}
+
+func (s *service) wantAnswer(conn net.Conn, status int) {
+	s.t.Helper()
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != status || response.Header.Get("Content-Type") != mediaType {
+		s.t.Errorf("status %d of type %s: want %d", response.StatusCode, response.Header.Get("Content-Type"), status)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	t.Run("a body of the largest size is read, one byte more is 413", func(t *testing.T) {
 		s := start(t, server.Options{})
@@ -58,41 +86,16 @@ func TestLimits(t *testing.T) {
 
 	t.Run("a body that is cut off is 400", func(t *testing.T) {
 		s := start(t, server.Options{})
-		conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		_, _ = fmt.Fprintf(conn, "POST /entra/scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{\"userName\":", token)
+		conn := s.beginPost()
 		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
-		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		if response.StatusCode != http.StatusBadRequest || response.Header.Get("Content-Type") != mediaType {
-			t.Errorf("status %d of type %s", response.StatusCode, response.Header.Get("Content-Type"))
-		}
+		s.wantAnswer(conn, http.StatusBadRequest)
 	})
 
 	t.Run("a body that doesn't arrive in time is 408", func(t *testing.T) {
 		s := startWith(t, server.Options{}, func(h *http.Server) { h.ReadTimeout = 50 * time.Millisecond })
-		conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		_, _ = fmt.Fprintf(conn, "POST /entra/scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{", token)
-		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		if response.StatusCode != http.StatusRequestTimeout || response.Header.Get("Content-Type") != mediaType {
-			t.Errorf("status %d of type %s", response.StatusCode, response.Header.Get("Content-Type"))
-		}
+		s.wantAnswer(s.beginPost(), http.StatusRequestTimeout)
 	})
 
 	t.Run("headers have a limit", func(t *testing.T) {
@@ -220,5 +223,20 @@ func TestErrors(t *testing.T) {
 		}
 		s.do("GET", "/Users", "").want(200)
 		s.wantMetrics("rollcall_scim_panics_total", "counter", "rollcall_scim_panics_total 3")
+	})
+
+	t.Run("a handler that gives up on its client is no panic", func(t *testing.T) {
+		s := start(t, server.Options{OnPanic: func(string, any) { t.Error("OnPanic was called") }})
+		s.serveUser(func(context.Context) (scim.Resource, error) { panic(http.ErrAbortHandler) })
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/Users/x", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		if response, err := s.http.Client().Transport.RoundTrip(r); err == nil {
+			_ = response.Body.Close()
+			t.Errorf("status %d: want none", response.StatusCode)
+		}
+		s.do("GET", "/Users", "").want(200)
 	})
 }

@@ -128,7 +128,7 @@ func (h *handler) guard(ctx context.Context, x *exchange) (res response, err err
 		if recovered == nil {
 			return
 		}
-		if recovered == http.ErrAbortHandler {
+		if cause, ok := recovered.(error); ok && errors.Is(cause, http.ErrAbortHandler) {
 			panic(recovered)
 		}
 		h.metrics.panics.Inc()
