@@ -63,12 +63,15 @@ type AccessRuleStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 	// namespaces is how many namespaces the rule is bound in.
 	// +optional
+	// +kubebuilder:default=0
 	Namespaces int32 `json:"namespaces"`
 	// subjects is how many subjects each of them has.
 	// +optional
+	// +kubebuilder:default=0
 	Subjects int32 `json:"subjects"`
 	// bindings is how many bindings that makes.
 	// +optional
+	// +kubebuilder:default=0
 	Bindings int32 `json:"bindings"`
 	// conditions: Ready.
 	// +optional

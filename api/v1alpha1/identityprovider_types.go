@@ -98,9 +98,11 @@ type IdentityProviderStatus struct {
 	LastContactAt *metav1.Time `json:"lastContactAt,omitempty"`
 	// users of this provider, tombstones not counted.
 	// +optional
+	// +kubebuilder:default=0
 	Users int32 `json:"users"`
 	// roles of this provider.
 	// +optional
+	// +kubebuilder:default=0
 	Roles int32 `json:"roles"`
 	// conditions: Ready, Connected, TokenExpiring.
 	// +optional

@@ -74,12 +74,15 @@ type ProvisionedRoleStatus struct {
 	// members is how many users hold the role by the identity provider's word
 	// or by an attachment, active or not.
 	// +optional
+	// +kubebuilder:default=0
 	Members int32 `json:"members"`
 	// activeMembers is how many of them hold it in fact.
 	// +optional
+	// +kubebuilder:default=0
 	ActiveMembers int32 `json:"activeMembers"`
 	// bindings is how many RoleBindings and ClusterRoleBindings project it.
 	// +optional
+	// +kubebuilder:default=0
 	Bindings int32 `json:"bindings"`
 	// conditions: Ready, NestedGroupNotSynced.
 	// +optional

@@ -267,6 +267,7 @@ type ProvisionedUserStatus struct {
 	Subject string `json:"subject,omitempty"`
 	// roleCount is the number of roles.
 	// +optional
+	// +kubebuilder:default=0
 	RoleCount int32 `json:"roleCount"`
 	// roles in force, sorted by name.
 	// +optional
