@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
@@ -42,7 +43,15 @@ const (
 // says nothing about it, so that taking the attribute away gives nobody access.
 func setUser(spec *v1alpha1.ProvisionedUserSpec, user scim.Resource) error {
 	rest := stored(user, attrGroups)
-	spec.UserName = take(rest, attrUserName)
+	userName := take(rest, attrUserName)
+	// A name that could never be a subject is the client's mistake. One that is
+	// there already must not stand in the way of a deactivation.
+	if userName != spec.UserName {
+		if reason, message := access.CheckSubject(userName); reason != "" {
+			return scim.BadRequest(scim.InvalidValue, "userName %s", message)
+		}
+	}
+	spec.UserName = userName
 	spec.ExternalID = take(rest, attrExternalID)
 	spec.DisplayName = take(rest, attrDisplay)
 	if active, ok := rest[attrActive].(bool); ok {
@@ -281,10 +290,8 @@ func plainNumbers(v any) any {
 		if n, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
 			return n
 		}
-		if f, err := v.Float64(); err == nil {
-			return f
-		}
-		return v
+		f, _ := v.Float64() // infinite if it is too large, which can't be encoded
+		return f
 	default:
 		return v
 	}

@@ -1,0 +1,97 @@
+//go:build integration
+
+package directory_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlcluster "sigs.k8s.io/controller-runtime/pkg/cluster"
+
+	"github.com/rollcall-dev/rollcall/internal/directory"
+	"github.com/rollcall-dev/rollcall/internal/index"
+	"github.com/rollcall-dev/rollcall/internal/manager"
+	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/scimtest"
+	"github.com/rollcall-dev/rollcall/test/cluster"
+)
+
+// One control plane and one cache, under the rights of the manager's
+// ServiceAccount, serve all tests; a provider each keeps them apart.
+var (
+	control *cluster.Cluster
+	admin   client.Client
+	cached  client.Client
+	live    client.Reader
+	// perProvider numbers the providers.
+	perProvider atomic.Int32
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var err error
+	if control, err = cluster.Start(ctx, cluster.Options{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = control.Stop() }()
+	admin = control.Client()
+	cached, live, err = clients(ctx, control.Manager())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// clients starts a cache as the manager has it.
+func clients(ctx context.Context, config *rest.Config) (client.Client, client.Reader, error) {
+	c, err := ctrlcluster.New(config, func(o *ctrlcluster.Options) {
+		o.Scheme = manager.Scheme()
+		o.Cache = manager.CacheOptions(cluster.Namespace)
+		o.Client = client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := index.Register(ctx, c.GetFieldIndexer()); err != nil {
+		return nil, nil, err
+	}
+	go func() { _ = c.Start(ctx) }()
+	if !c.GetCache().WaitForCacheSync(ctx) {
+		return nil, nil, fmt.Errorf("the cache has not synced: %w", ctx.Err())
+	}
+	return c.GetClient(), c.GetAPIReader(), nil
+}
+
+// newProvider returns the name of a provider that nobody has used.
+func newProvider() string { return fmt.Sprintf("idp-%d", perProvider.Add(1)) }
+
+func newDirectory() (*directory.Directory, string) {
+	provider := newProvider()
+	return directory.New(cached, live, provider, clock.RealClock{}), provider
+}
+
+func TestConformance(t *testing.T) {
+	scimtest.TestDirectory(t, func() scim.Directory {
+		d, _ := newDirectory()
+		return d
+	})
+}
+
+func TestDirectory(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Directory")
+}
