@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/internal/index"
 	"github.com/rollcall-dev/rollcall/internal/names"
 	"github.com/rollcall-dev/rollcall/scim"
@@ -84,9 +85,13 @@ func create[T client.Object](ctx context.Context, d *Directory, object T, names 
 	return explain(errors.New("every name is taken"), "create an object")
 }
 
-// userNameFree returns a Conflict if another user than self has the name. The
-// caller holds the name's lock.
+// userNameFree returns a Conflict if another user than self has the name, and
+// refuses one that could never be a subject. A user who has such a name already
+// isn't asked, or nobody could deactivate them. The caller holds the name's lock.
 func (d *Directory) userNameFree(ctx context.Context, userName, self string) error {
+	if reason, message := access.CheckSubject(userName); reason != "" {
+		return scim.BadRequest(scim.InvalidValue, "the userName %s", message)
+	}
 	var list v1alpha1.ProvisionedUserList
 	if err := d.list(ctx, &list, index.UserByUserName, fold.String(userName)); err != nil {
 		return err
