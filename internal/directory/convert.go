@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
@@ -43,15 +42,7 @@ const (
 // says nothing about it, so that taking the attribute away gives nobody access.
 func setUser(spec *v1alpha1.ProvisionedUserSpec, user scim.Resource) error {
 	rest := stored(user, attrGroups)
-	userName := take(rest, attrUserName)
-	// A name that could never be a subject is the client's mistake. One that is
-	// there already must not stand in the way of a deactivation.
-	if userName != spec.UserName {
-		if reason, message := access.CheckSubject(userName); reason != "" {
-			return scim.BadRequest(scim.InvalidValue, "userName %s", message)
-		}
-	}
-	spec.UserName = userName
+	spec.UserName = take(rest, attrUserName)
 	spec.ExternalID = take(rest, attrExternalID)
 	spec.DisplayName = take(rest, attrDisplay)
 	if active, ok := rest[attrActive].(bool); ok {
