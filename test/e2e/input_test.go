@@ -13,7 +13,7 @@ import (
 	"github.com/rollcall-dev/rollcall/test/entra"
 )
 
-var _ = Describe("Bad input", Ordered, func() {
+var _ = Describe("Bad input", Ordered, ContinueOnFailure, func() {
 	var (
 		w    *world
 		user string
