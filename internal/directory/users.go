@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
 	"k8s.io/utils/ptr"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -18,7 +19,7 @@ import (
 func (d *Directory) CreateUser(ctx context.Context, user scim.Resource) (scim.Resource, error) {
 	u := &v1alpha1.ProvisionedUser{Spec: v1alpha1.ProvisionedUserSpec{
 		Provider: d.provider,
-		ID:       newID(),
+		ID:       uuid.NewString(),
 		Type:     v1alpha1.Person,
 		Active:   ptr.To(true),
 	}}

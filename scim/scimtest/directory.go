@@ -3,13 +3,13 @@ package scimtest
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
@@ -80,7 +80,7 @@ func newCollection(rt *schema.ResourceType, key string) collection {
 func (d *Directory) CreateUser(_ context.Context, user scim.Resource) (scim.Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	id, created := newID(), d.timestamp()
+	id, created := uuid.NewString(), d.timestamp()
 	old, back := d.tombstones[user.String("externalId")]
 	if back {
 		id, created = old.id, old.created
@@ -153,7 +153,7 @@ func (d *Directory) DeleteUser(_ context.Context, id string) error {
 func (d *Directory) CreateGroup(_ context.Context, group scim.Resource, members []scim.Member) (scim.Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	id := newID()
+	id := uuid.NewString()
 	if err := d.create(&d.groups, group, id, d.timestamp()); err != nil {
 		return nil, err
 	}
@@ -414,13 +414,4 @@ func created(resource scim.Resource) string {
 	meta, _ := resource["meta"].(map[string]any)
 	s, _ := meta["created"].(string)
 	return s
-}
-
-// newID returns a random UUID (RFC 9562 version 4).
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
