@@ -11,15 +11,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	ctrlcluster "sigs.k8s.io/controller-runtime/pkg/cluster"
 
 	"github.com/rollcall-dev/rollcall/internal/directory"
-	"github.com/rollcall-dev/rollcall/internal/index"
-	"github.com/rollcall-dev/rollcall/internal/manager"
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/scimtest"
 	"github.com/rollcall-dev/rollcall/test/cluster"
@@ -48,32 +43,11 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = control.Stop() }()
 	admin = control.Client()
-	cached, live, err = clients(ctx, control.Manager())
-	if err != nil {
+	if cached, live, err = cluster.Cache(ctx, control.Manager()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
-}
-
-// clients starts a cache as the manager has it.
-func clients(ctx context.Context, config *rest.Config) (client.Client, client.Reader, error) {
-	c, err := ctrlcluster.New(config, func(o *ctrlcluster.Options) {
-		o.Scheme = manager.Scheme()
-		o.Cache = manager.CacheOptions(cluster.Namespace)
-		o.Client = client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}}
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := index.Register(ctx, c.GetFieldIndexer()); err != nil {
-		return nil, nil, err
-	}
-	go func() { _ = c.Start(ctx) }()
-	if !c.GetCache().WaitForCacheSync(ctx) {
-		return nil, nil, fmt.Errorf("the cache has not synced: %w", ctx.Err())
-	}
-	return c.GetClient(), c.GetAPIReader(), nil
 }
 
 // newProvider returns the name of a provider that nobody has used.
