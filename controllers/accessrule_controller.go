@@ -43,6 +43,8 @@ type ruleReconciler struct {
 	pending sync.Map
 	// cost is how long the last reconcile of a rule took: name to Duration.
 	cost sync.Map
+	// suspects may have lost the role of a rule.
+	suspects suspects
 }
 
 // Reconcile brings the bindings of one rule in line, and then says so.
@@ -74,6 +76,9 @@ func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Resul
 	// write, instead of being undone by what we knew before.
 	existing, err := r.existing(ctx, name)
 	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if existing, err = r.withdrawSuspects(ctx, rule, existing); err != nil {
 		return ctrl.Result{}, err
 	}
 	d, err := r.declare(ctx, rule)
@@ -111,12 +116,13 @@ func (r *ruleReconciler) withdrawAll(ctx context.Context, name string, rule *v1a
 		return err
 	}
 	r.cost.Delete(name)
+	r.suspects.take(name)
 	_, err = r.writer().Apply(ctx, rule, projection.Make(rule, nil, nil, existing))
 	return err
 }
 
 func (r *ruleReconciler) writer() *projection.Writer {
-	return &projection.Writer{Client: r.client, Live: r.live, Written: r.recent.remember}
+	return &projection.Writer{Client: r.client, Live: r.live, Writing: r.recent.expect, Written: r.recent.remember}
 }
 
 // declaration is what a rule asks for now.

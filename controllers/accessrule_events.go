@@ -94,6 +94,7 @@ func (r *ruleReconciler) userChanged(ctx context.Context, old, u *v1alpha1.Provi
 		log.FromContext(ctx).Error(err, "Can't tell which rules a change of a user concerns", "user", either.Name)
 	}
 	if change.loses {
+		r.suspect(ctx, old, rules)
 		r.revoke(q, rules...)
 	} else {
 		r.grant(q, rules...)
@@ -253,7 +254,7 @@ func (r *ruleReconciler) bindingEvents() handler.EventHandler {
 	}
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
-			if r.recent.seen(e.Object) {
+			if r.recent.seen(e.Object) || r.recent.expects(e.Object) {
 				return
 			}
 			priority := urgent
@@ -263,7 +264,7 @@ func (r *ruleReconciler) bindingEvents() handler.EventHandler {
 			repair(q, e.Object, priority)
 		},
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
-			if r.recent.seen(e.ObjectNew) || e.ObjectOld.GetResourceVersion() == e.ObjectNew.GetResourceVersion() {
+			if r.recent.seen(e.ObjectNew) || r.recent.expects(e.ObjectNew) || e.ObjectOld.GetResourceVersion() == e.ObjectNew.GetResourceVersion() {
 				return
 			}
 			repair(q, e.ObjectOld, urgent)

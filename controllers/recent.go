@@ -1,13 +1,18 @@
 package controllers
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/rollcall-dev/rollcall/internal/projection"
 )
 
 // recent remembers what a reconciler has written until the cache has it, so that
@@ -16,6 +21,15 @@ import (
 type recent struct {
 	mu      sync.Mutex
 	objects map[objectKey]client.Object
+	// expected are bindings as they are being written: their event can come
+	// before the API server's answer.
+	expected map[objectKey]*expectation
+}
+
+type expectation struct {
+	object client.Object
+	// arrived is the event that came first, or nil.
+	arrived client.Object
 }
 
 type objectKey struct {
@@ -23,17 +37,54 @@ type objectKey struct {
 	client.ObjectKey
 }
 
-func newRecent() *recent { return &recent{objects: make(map[objectKey]client.Object)} }
+func newRecent() *recent {
+	return &recent{objects: make(map[objectKey]client.Object), expected: make(map[objectKey]*expectation)}
+}
 
 func keyOf(o client.Object) objectKey {
 	return objectKey{reflect.TypeOf(o), client.ObjectKeyFromObject(o)}
+}
+
+// expect takes a binding that is about to be written.
+func (r *recent) expect(o client.Object) {
+	before, _ := o.DeepCopyObject().(client.Object) // the answer is decoded into o
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expected[keyOf(o)] = &expectation{object: before}
+}
+
+// expects says whether a binding is just what is being written.
+func (r *recent) expects(o client.Object) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, ok := r.expected[keyOf(o)]
+	if !ok || !sameBinding(e.object, o) {
+		return false
+	}
+	e.arrived = o
+	return true
+}
+
+func sameBinding(a, b client.Object) bool {
+	return slices.Equal(projection.BindingOf(a).Subjects, projection.BindingOf(b).Subjects) &&
+		maps.Equal(a.GetLabels(), b.GetLabels()) &&
+		maps.Equal(a.GetAnnotations(), b.GetAnnotations()) &&
+		equality.Semantic.DeepEqual(a.GetOwnerReferences(), b.GetOwnerReferences())
 }
 
 // remember takes an object as the API server answered a write with it.
 func (r *recent) remember(o client.Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.objects[keyOf(o)] = o
+	key := keyOf(o)
+	e := r.expected[key]
+	delete(r.expected, key)
+	if e != nil && e.arrived != nil && !newer(o, e.arrived) {
+		// The cache has it already.
+		delete(r.objects, key)
+		return
+	}
+	r.objects[key] = o
 }
 
 // forget drops what is remembered of a deleted object.
@@ -41,6 +92,7 @@ func (r *recent) forget(o client.Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.objects, keyOf(o))
+	delete(r.expected, keyOf(o))
 }
 
 // seen is told of each object that the cache has received. It drops what is

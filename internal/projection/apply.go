@@ -28,8 +28,9 @@ type Writer struct {
 	// Live reads from the API server: a binding that the cache doesn't have
 	// because it is not labelled as ours, or not any more.
 	Live client.Reader
-	// Written is told of each object that was written, as the API server
-	// answered; may be nil.
+	// Writing is told of each object before it is written; may be nil.
+	Writing func(client.Object)
+	// Written is told of it afterwards, as the API server answered; may be nil.
 	Written func(client.Object)
 }
 
@@ -182,6 +183,7 @@ func (w *Writer) takeBack(ctx context.Context, rule *v1alpha1.AccessRule, b Bind
 func (w *Writer) create(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) error {
 	b.Current = nil
 	o := Declare(rule, b)
+	w.writing(o)
 	if err := w.Client.Create(ctx, o); err != nil {
 		return fmt.Errorf("create %s: %w", b.path(), err)
 	}
@@ -191,6 +193,7 @@ func (w *Writer) create(ctx context.Context, rule *v1alpha1.AccessRule, b Bindin
 
 func (w *Writer) update(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) error {
 	o := Declare(rule, b)
+	w.writing(o)
 	if err := w.Client.Update(ctx, o); err != nil {
 		return fmt.Errorf("update %s: %w", b.path(), err)
 	}
@@ -231,6 +234,12 @@ func (w *Writer) delete(ctx context.Context, b Binding) error {
 		return fmt.Errorf("delete %s: %w", b.path(), err)
 	}
 	return nil
+}
+
+func (w *Writer) writing(o client.Object) {
+	if w.Writing != nil {
+		w.Writing(o)
+	}
 }
 
 func (w *Writer) written(o client.Object) {

@@ -221,6 +221,20 @@ func TestPlanFreesAStolenName(t *testing.T) {
 	}
 }
 
+func TestWithout(t *testing.T) {
+	t.Parallel()
+	c := cluster{}
+	c.carryOut(t, rule(), projection.Make(rule(), users(0, 501), in("a", "b"), nil))
+	p := projection.Without([]rbacv1.Subject{user("user-00003"), user("user-00500"), user("nobody")}, c.bindings())
+	if len(p.Withdraw) != 4 || len(p.Grant)+len(p.Prune) > 0 {
+		t.Fatalf("plan = %+v", p)
+	}
+	c.carryOut(t, rule(), p)
+	if len(c) != 2 || len(c.holders("a")) != 499 || c.holders("a")[user("user-00003")] != 0 {
+		t.Errorf("%d bindings, %d holders are left", len(c), len(c.holders("a")))
+	}
+}
+
 func TestPlanInTerminatingNamespace(t *testing.T) {
 	t.Parallel()
 	c := cluster{}
