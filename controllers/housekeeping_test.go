@@ -14,6 +14,8 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
+	"github.com/rollcall-dev/rollcall/internal/token"
+	"github.com/rollcall-dev/rollcall/test/cluster"
 )
 
 var _ = Describe("Housekeeping", func() {
@@ -86,6 +88,28 @@ var _ = Describe("Housekeeping", func() {
 		patch(ctx, s.role, func(r *v1alpha1.ProvisionedRole) { r.Spec.UnresolvedMembers = nil })
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, s.role).Status.Conditions).To(HaveExactElements(HaveField("Type", v1alpha1.ConditionReady)))
+		}, patience, interval).Should(Succeed())
+	}, NodeTimeout(2*patience))
+
+	It("shows tokens, never their digests, and what they mean for the provider", func(ctx SpecContext) {
+		s.ctx = ctx
+		made, err := token.Generate(time.Now(), 10*24*time.Hour)
+		Expect(err).NotTo(HaveOccurred())
+		secret := made.ToSecret(cluster.Namespace, s.provider)
+		s.create(secret)
+		provider := &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: s.provider}}
+		Eventually(func(g Gomega) {
+			status := fetch(ctx, g, provider).Status
+			g.Expect(status.Tokens).To(HaveExactElements(HaveField("ID", made.ID)))
+			g.Expect(status.Tokens[0].ExpiresAt.Time).To(BeTemporally("~", time.Now().Add(10*24*time.Hour), time.Minute))
+			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionTrue))
+			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionTokenExpiring).Status).To(Equal(metav1.ConditionTrue))
+		}, patience, interval).Should(Succeed())
+		Expect(admin.Delete(ctx, secret)).To(Succeed())
+		Eventually(func(g Gomega) {
+			status := fetch(ctx, g, provider).Status
+			g.Expect(status.Tokens).To(BeEmpty())
+			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionReady).Reason).To(Equal(v1alpha1.ReasonNoToken))
 		}, patience, interval).Should(Succeed())
 	}, NodeTimeout(2*patience))
 

@@ -44,7 +44,7 @@ type providerReconciler struct {
 func (r *providerReconciler) setup(mgr ctrl.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.IdentityProvider{}, builder.WithPredicates(r.recent.changed())).
-		Watches(&v1alpha1.ProvisionedUser{}, on(false, r.userChanged)).
+		Watches(&v1alpha1.ProvisionedUser{}, on(true, r.userChanged)).
 		Watches(&v1alpha1.ProvisionedRole{}, on(false, r.roleChanged)).
 		Watches(&corev1.Secret{}, on(false, r.secretChanged)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 1})

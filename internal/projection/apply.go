@@ -97,22 +97,27 @@ func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings [
 }
 
 // withdraw takes subjects out. Updating a binding asks for the right to bind its
-// role; when that has been taken from us, the binding goes as a whole, because
-// a suspended user must not keep access for the sake of others.
+// role, and for the role to exist; when the API server refuses, the binding goes
+// as a whole, because a suspended user must not keep access for the sake of
+// others.
 func (w *Writer) withdraw(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) (*Refusal, error) {
 	if len(b.Subjects) == 0 {
 		return nil, w.delete(ctx, b)
 	}
 	err := w.update(ctx, rule, b)
-	if apierrors.IsForbidden(err) {
+	switch {
+	case err == nil:
+		return nil, nil
+	case gone(err):
+		// Nobody has anything from it. The watch tells us, and the next plan puts
+		// back the rest.
+		return nil, nil
+	case final(err):
 		refusal := refuse(b, err)
 		return &refusal, w.delete(ctx, b)
+	default:
+		return nil, err
 	}
-	if apierrors.IsNotFound(err) {
-		// Gone already; the watch tells us, and the next plan puts back the rest.
-		return nil, nil
-	}
-	return nil, err
 }
 
 func (w *Writer) grant(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) (*Refusal, error) {
@@ -136,14 +141,31 @@ func settle(b Binding, err error) (*Refusal, error) {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), missing(err) == "namespaces":
 		// Skipped; the watch tells us when that changes.
 		return nil, nil
-	case missing(err) == "rolebindings", missing(err) == "clusterrolebindings":
+	case gone(err):
 		// Our cache still had it.
 		return nil, err
-	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsNotFound(err):
+	case final(err):
 		refusal := refuse(b, err)
 		return &refusal, nil
 	default:
 		return nil, err
+	}
+}
+
+// final says that the API server would answer the same again: a right is
+// missing, or the role, or the object is not valid.
+func final(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsNotFound(err)
+}
+
+// gone says that the binding that was to be updated is not there, or not even
+// its namespace.
+func gone(err error) bool {
+	switch missing(err) {
+	case "rolebindings", "clusterrolebindings", "namespaces":
+		return true
+	default:
+		return false
 	}
 }
 
