@@ -98,7 +98,7 @@ fmt: ## Format the code.
 
 .PHONY: build
 build: ## Build the commands into bin/.
-	go build -trimpath -ldflags '-s -w' -o $(BIN)/ ./cmd/...
+	go build -o $(BIN)/ ./cmd/...
 
 .PHONY: image
 image: ## Build the container image (IMG=rollcall:latest) with docker.

@@ -36,18 +36,20 @@ func envtestDir(ctx context.Context, p pins, missing []Name, log io.Writer) stri
 	if os.Getenv("ROLLCALL_DOWNLOAD") == "off" || !slices.Contains(missing, APIServer) {
 		return ""
 	}
-	ask, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	if list, err := setupEnvtest(ask, p, "list", minor+".x"); err != nil || list == "" {
+	fmt.Fprintf(log, "looking for a download of the control plane %s ... ", minor)
+	tool, err := setupEnvtest(ctx, p)
+	if err != nil {
+		fmt.Fprintln(log, "no setup-envtest")
 		return ""
 	}
-	fmt.Fprintf(log, "downloading the control plane %s with setup-envtest ... ", minor)
+	if list, err := output(ctx, askTimeout, tool, "list", minor+".x"); err != nil || list == "" {
+		fmt.Fprintln(log, "none")
+		return ""
+	}
 	start := time.Now()
-	download, cancel := context.WithTimeout(ctx, downloadTimeout)
-	defer cancel()
-	dir, err := setupEnvtest(download, p, "use", "--print", "path", minor+".x")
+	dir, err := output(ctx, downloadTimeout, tool, "use", "--print", "path", minor+".x")
 	if err != nil {
-		fmt.Fprintln(log, "failed")
+		fmt.Fprintln(log, "it failed")
 		return ""
 	}
 	fmt.Fprintf(log, "done in %s\n", time.Since(start).Round(time.Second))
@@ -68,14 +70,21 @@ func installedEnvtest(minor string) string {
 	return slices.MaxFunc(dirs, func(a, b string) int { return semver.Compare(version(a), version(b)) })
 }
 
-// setupEnvtest runs the tool from its own pinned module and returns its answer.
-func setupEnvtest(ctx context.Context, p pins, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"tool", "setup-envtest"}, args...)...)
+// setupEnvtest builds the tool from its own pinned module, or finds it built, and
+// returns its path.
+func setupEnvtest(ctx context.Context, p pins) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "tool", "-n", "setup-envtest")
 	cmd.Dir = p.envtest
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
-	// `go tool` passes an interrupt on to the tool, but not a kill.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 2 * time.Second
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off", "GOOS=", "GOARCH=")
 	out, err := cmd.Output()
+	return strings.TrimSpace(string(out)), err
+}
+
+func output(ctx context.Context, timeout time.Duration, path string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, path, args...).Output()
 	return strings.TrimSpace(string(out)), err
 }
