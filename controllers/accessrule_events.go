@@ -157,15 +157,13 @@ func (r *ruleReconciler) roleChanged(ctx context.Context, old, role *v1alpha1.Pr
 	if old != nil && role != nil && old.Spec.ID == role.Spec.ID && old.Spec.Provider == role.Spec.Provider {
 		return
 	}
-	name := ""
-	if role != nil {
-		name = role.Name
-	} else {
-		name = old.Name
+	either := role
+	if either == nil {
+		either = old
 	}
-	rules, err := r.ruleNames(ctx, name)
+	rules, err := r.ruleNames(ctx, either.Name)
 	if err != nil {
-		log.FromContext(ctx).Error(err, "Can't tell which rules a change of a role concerns", "role", name)
+		log.FromContext(ctx).Error(err, "Can't tell which rules a change of a role concerns", "role", either.Name)
 	}
 	if old == nil {
 		r.grant(q, rules...)

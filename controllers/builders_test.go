@@ -43,12 +43,6 @@ func newStage(ctx context.Context) *stage {
 func (s *stage) create(o client.Object) {
 	GinkgoHelper()
 	Expect(admin.Create(s.ctx, o)).To(Succeed())
-	if rule, ok := o.(*v1alpha1.AccessRule); ok {
-		// A rule whose bindings are refused is tried again and again.
-		DeferCleanup(func(ctx SpecContext) {
-			Expect(client.IgnoreNotFound(admin.Delete(ctx, rule))).To(Succeed())
-		}, NodeTimeout(patience))
-	}
 }
 
 func (s *stage) newNamespace(name string, labels map[string]string) string {

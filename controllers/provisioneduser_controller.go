@@ -50,15 +50,16 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if expiry := tombstoneExpiry(u, facts.Provider); !expiry.IsZero() && !facts.Now.Before(expiry) {
 		return ctrl.Result{}, r.remove(ctx, u)
 	}
-	if swept, retry, err := r.sweep(ctx, u, missing); err != nil || swept {
+	swept, retry, err := r.sweep(ctx, u, missing)
+	if err != nil || swept {
 		// The write comes back as an event, and the status follows.
 		return ctrl.Result{}, err
-	} else if err := r.report(ctx, facts, all); err != nil {
-		return ctrl.Result{}, err
-	} else {
-		next := access.Earlier(access.NextChange(facts), tombstoneExpiry(u, facts.Provider))
-		return r.after(access.Earlier(next, retry)), nil
 	}
+	if err := r.report(ctx, facts, all); err != nil {
+		return ctrl.Result{}, err
+	}
+	next := access.Earlier(access.NextChange(facts), tombstoneExpiry(u, facts.Provider))
+	return r.after(access.Earlier(next, retry)), nil
 }
 
 // facts gathers what decides about a user, and which of its memberships name no

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/controllers"
 	"github.com/rollcall-dev/rollcall/internal/index"
 	"github.com/rollcall-dev/rollcall/internal/manager"
@@ -79,6 +80,12 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	})
 	Expect(mgr.GetCache().WaitForCacheSync(ctx)).To(BeTrue())
 })
+
+// A rule whose bindings are refused is tried again and again, which no other spec
+// should see.
+var _ = AfterEach(func(ctx SpecContext) {
+	Expect(admin.DeleteAllOf(ctx, &v1alpha1.AccessRule{})).To(Succeed())
+}, NodeTimeout(patience))
 
 // allowBinding makes ClusterRoles and lets the manager bind them, as an
 // administrator would.
