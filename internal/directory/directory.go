@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -43,8 +44,8 @@ func New(c client.Client, live client.Reader, provider string, clock clock.Passi
 // milliseconds, unless the watch is broken.
 const settleTimeout = 10 * time.Second
 
-// settle waits until the cache has seen what this process wrote to the object.
-// It waits for no other object's writes.
+// settle waits until the cache has seen what this process wrote to the object,
+// given as the API server answered. It waits for no other object's writes.
 func (d *Directory) settle(ctx context.Context, written client.Object) error {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
@@ -52,8 +53,21 @@ func (d *Directory) settle(ctx context.Context, written client.Object) error {
 	if err != nil {
 		return err
 	}
-	err = d.client.Get(ctx, client.ObjectKeyFromObject(written), into, client.UnsafeDisableDeepCopy)
-	return explain(client.IgnoreNotFound(err), "wait for the cache to see %s", written.GetName())
+	var pace backoff
+	for {
+		err := d.client.Get(ctx, client.ObjectKeyFromObject(written), into, client.UnsafeDisableDeepCopy)
+		if err != nil {
+			return explain(client.IgnoreNotFound(err), "wait for the cache to see %s", written.GetName())
+		}
+		// While a broken watch is made up for by a list, the cache takes later
+		// writes of other objects in before this one.
+		if order, err := resourceversion.CompareResourceVersion(into.GetResourceVersion(), written.GetResourceVersion()); err != nil || order >= 0 {
+			return explain(err, "compare the versions of %s", written.GetName())
+		}
+		if err := pace.wait(ctx); err != nil {
+			return err
+		}
+	}
 }
 
 // cached reads an object by name, as the cache has it now.

@@ -136,14 +136,14 @@ func (d *Directory) write(ctx context.Context, role *v1alpha1.ProvisionedRole, p
 	tasks.SetLimit(parallelWrites)
 	start := func(u *v1alpha1.ProvisionedUser, member bool) {
 		tasks.Go(func() error {
-			found, err := d.setMembership(inner, u, role.Spec.ID, member)
+			now, err := d.setMembership(inner, u, role.Spec.ID, member)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err != nil:
 				return err
-			case found:
-				written = append(written, u)
+			case now != nil:
+				written = append(written, now)
 			case member:
 				vanished = append(vanished, u.Spec.ID)
 			}
@@ -169,9 +169,9 @@ func (d *Directory) write(ctx context.Context, role *v1alpha1.ProvisionedRole, p
 }
 
 // setMembership writes one key of one user, whatever else happens to the object
-// meanwhile. The uid keeps it from another object that has the name by now. found
-// is false when the user's object is gone.
-func (d *Directory) setMembership(ctx context.Context, u *v1alpha1.ProvisionedUser, roleID string, member bool) (found bool, err error) {
+// meanwhile. The uid keeps it from another object that has the name by now. It
+// returns the user as it is then, or nil when the user's object is gone.
+func (d *Directory) setMembership(ctx context.Context, u *v1alpha1.ProvisionedUser, roleID string, member bool) (*v1alpha1.ProvisionedUser, error) {
 	var value any
 	if member {
 		value = v1alpha1.Membership{}
@@ -181,7 +181,7 @@ func (d *Directory) setMembership(ctx context.Context, u *v1alpha1.ProvisionedUs
 		"spec":     map[string]any{"memberships": map[string]any{roleID: value}},
 	})
 	if err != nil {
-		return false, fmt.Errorf("encode a membership: %w", err)
+		return nil, fmt.Errorf("encode a membership: %w", err)
 	}
 	written := &v1alpha1.ProvisionedUser{}
 	written.Name = u.Name
@@ -190,20 +190,20 @@ func (d *Directory) setMembership(ctx context.Context, u *v1alpha1.ProvisionedUs
 		err = d.client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch))
 		switch {
 		case apierrors.IsNotFound(err):
-			return false, nil
+			return nil, nil
 		case !apierrors.IsConflict(err):
-			return err == nil, explain(err, "change a membership of %s", u.Name)
+			return written, explain(err, "change a membership of %s", u.Name)
 		}
 		// Without resourceVersion the API server repeats the patch itself, a few
 		// times; beyond that, and when the object is another one, it is for us.
 		now := &v1alpha1.ProvisionedUser{}
 		if err := d.live.Get(ctx, client.ObjectKeyFromObject(u), now); apierrors.IsNotFound(err) || err == nil && now.UID != u.UID {
-			return false, nil
+			return nil, nil
 		} else if err != nil {
-			return false, explain(err, "read %s again", u.Name)
+			return nil, explain(err, "read %s again", u.Name)
 		}
 		if err := pace.wait(ctx); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 }
