@@ -1,0 +1,81 @@
+//go:build integration
+
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/rollcall-dev/rollcall/test/cluster"
+)
+
+// auditTail reads what the API server has logged of the manager's writes since it
+// was asked last.
+type auditTail struct{ offset int64 }
+
+// auditWrite is one write of the manager.
+type auditWrite struct{ verb, resource, subresource, name string }
+
+// tailAudit begins now.
+func tailAudit() *auditTail {
+	GinkgoHelper()
+	info, err := os.Stat(shared.AuditLogPath())
+	Expect(err).NotTo(HaveOccurred())
+	return &auditTail{offset: info.Size()}
+}
+
+// writes are those that change something: no lease, and no question that is
+// asked by creating a review.
+func (t *auditTail) writes(g Gomega) []auditWrite {
+	file, err := os.Open(shared.AuditLogPath())
+	g.Expect(err).NotTo(HaveOccurred())
+	defer file.Close()
+	_, err = file.Seek(t.offset, io.SeekStart)
+	g.Expect(err).NotTo(HaveOccurred())
+	text, err := io.ReadAll(file)
+	g.Expect(err).NotTo(HaveOccurred())
+	// The last line may be half written.
+	text = text[:bytes.LastIndexByte(text, '\n')+1]
+	t.offset += int64(len(text))
+
+	account := fmt.Sprintf("system:serviceaccount:%s:%s", cluster.Namespace, cluster.ServiceAccount)
+	var writes []auditWrite
+	for line := range bytes.Lines(text) {
+		var event struct {
+			Verb      string
+			User      struct{ Username string }
+			ObjectRef struct{ Resource, Subresource, Name string }
+		}
+		g.Expect(json.Unmarshal(line, &event)).To(Succeed())
+		changes := slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, event.Verb)
+		aside := slices.Contains([]string{"leases", "subjectaccessreviews", "tokenreviews"}, event.ObjectRef.Resource)
+		if event.User.Username == account && changes && !aside {
+			writes = append(writes, auditWrite{event.Verb, event.ObjectRef.Resource, event.ObjectRef.Subresource, event.ObjectRef.Name})
+		}
+	}
+	return writes
+}
+
+// untilQuiet waits until the manager hasn't written for a while, and returns all
+// that it wrote before.
+func (t *auditTail) untilQuiet(ctx context.Context, silence time.Duration) []auditWrite {
+	GinkgoHelper()
+	var all []auditWrite
+	last := time.Now()
+	Eventually(func(g Gomega) {
+		if writes := t.writes(g); len(writes) > 0 {
+			all, last = append(all, writes...), time.Now()
+		}
+		g.Expect(time.Since(last)).To(BeNumerically(">", silence))
+	}).WithContext(ctx).WithTimeout(3 * time.Minute).WithPolling(100 * time.Millisecond).Should(Succeed())
+	return all
+}
