@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -325,15 +325,31 @@ func (d *demo) count(users, roles int) func(context.Context) error {
 }
 
 // members promises a role's counts.
-func (d *demo) members(role string, members, active int32) func(context.Context) error {
+func (d *demo) members(role string, members, active, bindings int32) func(context.Context) error {
 	return func(ctx context.Context) error {
 		var r v1alpha1.ProvisionedRole
 		if err := d.cluster.Client().Get(ctx, client.ObjectKey{Name: role}, &r); err != nil {
 			return err
 		}
-		if r.Status.Members != members || r.Status.ActiveMembers != active {
-			return fmt.Errorf("%s has %d members, %d of them active; want %d and %d",
-				role, r.Status.Members, r.Status.ActiveMembers, members, active)
+		have := [...]int32{r.Status.Members, r.Status.ActiveMembers, r.Status.Bindings}
+		if want := [...]int32{members, active, bindings}; have != want {
+			return fmt.Errorf("%s has members, active ones and bindings %v, want %v", role, have, want)
+		}
+		return nil
+	}
+}
+
+// rules promises that AccessRules are in force.
+func (d *demo) rules(names ...string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for _, name := range names {
+			var r v1alpha1.AccessRule
+			if err := d.cluster.Client().Get(ctx, client.ObjectKey{Name: name}, &r); err != nil {
+				return err
+			}
+			if !meta.IsStatusConditionTrue(r.Status.Conditions, v1alpha1.ConditionReady) {
+				return fmt.Errorf("the rule %s isn't ready", name)
+			}
 		}
 		return nil
 	}
@@ -360,12 +376,10 @@ func (d *demo) condition(role, kind string) func(context.Context) error {
 		if err := d.cluster.Client().Get(ctx, client.ObjectKey{Name: role}, &r); err != nil {
 			return err
 		}
-		for _, c := range r.Status.Conditions {
-			if c.Type == kind && c.Status == metav1.ConditionTrue {
-				return nil
-			}
+		if !meta.IsStatusConditionTrue(r.Status.Conditions, kind) {
+			return fmt.Errorf("the role %s has no condition %s", role, kind)
 		}
-		return fmt.Errorf("the role %s has no condition %s", role, kind)
+		return nil
 	}
 }
 

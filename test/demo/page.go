@@ -1,12 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 const (
 	width  = 100
 	indent = "   "
+	// bodyLines is how much of a body is shown.
+	bodyLines = 3
 )
 
 // page prints.
@@ -26,7 +29,7 @@ func newPage(out io.Writer) *page { return &page{out: out} }
 
 func (p *page) line(format string, args ...any) {
 	// Nobody can be told that the terminal is gone.
-	_, _ = fmt.Fprintf(p.out, strings.TrimRight(indent+format, " ")+"\n", args...)
+	_, _ = fmt.Fprintln(p.out, strings.TrimRight(indent+fmt.Sprintf(format, args...), " "))
 }
 
 func (p *page) heading(title string) {
@@ -93,8 +96,8 @@ func (p *page) requests(sent []entra.Exchange) {
 			more = fmt.Sprintf("   and %d more like it", g.count-1)
 		}
 		p.line("%-6s %s", g.first.Method, readable(g.first.Target))
-		if body := compact(g.first.Request); body != "" {
-			p.line("       %s", shorten(body, width-len(indent)-7))
+		for _, line := range wrap(compact(g.first.Request), width-len(indent)-7, bodyLines) {
+			p.line("       %s", line)
 		}
 		took := g.first.Answered.Sub(g.first.Sent)
 		if g.first.Status == 0 {
@@ -130,24 +133,46 @@ func readable(target string) string {
 	return target
 }
 
+// first are the attributes that a reader looks for; the others follow by name.
+var first = []string{"userName", "displayName", "active"}
+
 // compact is a body without what every body has.
 func compact(body []byte) string {
-	if len(body) == 0 {
-		return ""
-	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {
 		return string(body)
 	}
 	delete(fields, "schemas")
 	delete(fields, "meta")
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(fields); err != nil {
-		return string(body)
+	var parts []string
+	add := func(name string) {
+		if value, ok := fields[name]; ok {
+			parts = append(parts, fmt.Sprintf("%q:%s", name, value))
+			delete(fields, name)
+		}
 	}
-	return strings.TrimSpace(text.String())
+	for _, name := range first {
+		add(name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		add(name)
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}
+
+// wrap cuts a text into lines of n characters; what is beyond the last is left
+// out.
+func wrap(s string, n, lines int) []string {
+	r := []rune(s)
+	var list []string
+	for len(r) > 0 {
+		if len(list) == lines-1 {
+			return append(list, shorten(string(r), n))
+		}
+		cut := min(n, len(r))
+		list, r = append(list, string(r[:cut])), r[cut:]
+	}
+	return list
 }
 
 func shorten(s string, n int) string {

@@ -108,7 +108,8 @@ func testConnection(ctx context.Context, d *demo) error {
 	if err != nil {
 		return err
 	}
-	return d.table(ctx, d.connected, "get identityproviders")
+	return d.table(ctx, d.connected,
+		`get identityprovider `+provider+` -o jsonpath={.status.conditions[?(@.type=="Connected")].message}`)
 }
 
 func (d *demo) connected(ctx context.Context) error {
@@ -148,7 +149,8 @@ func groupsAssigned(ctx context.Context, d *demo) error {
 	if err := d.ask(ctx, deploy(samir, "platform-prod"), false, ""); err != nil {
 		return err
 	}
-	promise := all(d.count(12, 3), d.members("platform-engineers", 8, 8), d.members("on-call", 4, 4), d.members("auditors", 2, 2))
+	promise := all(d.count(12, 3), d.rules("platform-engineers-edit", "on-call-edit-payments", "auditors-view"),
+		d.members("platform-engineers", 8, 8, 2), d.members("on-call", 4, 4, 1), d.members("auditors", 2, 2, 1))
 	return d.table(ctx, promise, "get provisionedusers", "get provisionedroles", "get accessrules")
 }
 
@@ -320,7 +322,7 @@ func groupDeleted(ctx context.Context, d *demo) error {
 	if err := d.tenant.DeleteGroup("On-call"); err != nil {
 		return err
 	}
-	// Who was in the group alone is unassigned by its end: the group goes first.
+	// Who was assigned by the group alone stays assigned.
 	if err := d.tenant.Assign(dmitri, "isla.campbell@contoso.com"); err != nil {
 		return err
 	}
@@ -347,7 +349,7 @@ func nestedGroup(ctx context.Context, d *demo) error {
 	}
 	promise := all(
 		d.count(13, 3),
-		d.members("all-engineering", 1, 1),
+		d.members("all-engineering", 1, 1, 1),
 		d.condition("all-engineering", v1alpha1.ConditionNestedGroupNotSynced),
 		d.is(marcus, v1alpha1.StateActive, v1alpha1.LevelUser, "all-engineering"),
 	)
@@ -399,8 +401,12 @@ func localUsers(ctx context.Context, d *demo) error {
 		return err
 	}
 	report, err := d.job.Cycle(ctx)
-	if err == nil && !report.Empty() {
-		err = fmt.Errorf("Entra's next cycle did %+v", report)
+	if err != nil {
+		return err
 	}
-	return err
+	if !report.Empty() {
+		return fmt.Errorf("the next cycle did %+v", report)
+	}
+	d.page.text("The next cycle sends nothing.")
+	return nil
 }
