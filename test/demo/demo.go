@@ -102,10 +102,11 @@ type result struct {
 
 func (d *demo) run(ctx context.Context, s stage) result {
 	d.slowest = 0
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	inTime, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	err := s.play(ctx, d)
-	if err != nil {
+	err := s.play(inTime, d)
+	// Who presses Ctrl-C knows why the stage failed.
+	if err != nil && ctx.Err() == nil {
 		d.page.failure(err)
 	}
 	return result{title: s.title, err: err, slowest: d.slowest}

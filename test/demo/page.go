@@ -170,6 +170,10 @@ func wrap(s string, n, lines int) []string {
 			return append(list, shorten(string(r), n))
 		}
 		cut := min(n, len(r))
+		// A line that ends with a comma reads better than one that ends anywhere.
+		if comma := strings.LastIndex(string(r[:cut]), ","); cut < len(r) && comma > 0 {
+			cut = len([]rune(string(r[:cut])[:comma+1]))
+		}
 		list, r = append(list, string(r[:cut])), r[cut:]
 	}
 	return list
