@@ -40,7 +40,7 @@ func (b *bench) latencies(ctx context.Context) (latencies, error) {
 	// The outsiders were left in groups or out of them by the rounds before.
 	for i := range min(b.samples, len(ids)) {
 		for _, other := range b.groups {
-			if err := want(b.patch(ctx, "/Groups/"+other.id, remove, ids[i]), http.StatusNoContent); err != nil {
+			if err := b.patch(ctx, "/Groups/"+other.id, remove, ids[i]).Want(http.StatusNoContent); err != nil {
 				return nil, err
 			}
 		}
@@ -67,7 +67,7 @@ func (b *bench) latencies(ctx context.Context) (latencies, error) {
 			{"/Groups/" + g.id, remove, ids[i], http.StatusNoContent, false, 1},
 		} {
 			x := b.patch(ctx, s.target, s.operation, s.value)
-			if err := want(x, s.status); err != nil {
+			if err := x.Want(s.status); err != nil {
 				return nil, err
 			}
 			took, err := b.until(ctx, q, s.allowed, x.Answered)

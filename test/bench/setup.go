@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -186,8 +187,8 @@ func (b *bench) populate(ctx context.Context) error {
 		role, _ := names.ForRole(provider, name)
 		x := b.scim.Send(ctx, http.MethodPost, "/Groups", fmt.Appendf(nil, `{"displayName":%q}`, name))
 		var made struct{ ID string }
-		if x.Status != http.StatusCreated || json.Unmarshal(x.Response, &made) != nil {
-			return fmt.Errorf("creating the group %s: %d %s %v", name, x.Status, x.Response, x.Err)
+		if err := errors.Join(x.Want(http.StatusCreated), json.Unmarshal(x.Response, &made)); err != nil {
+			return fmt.Errorf("creating the group %s: %w", name, err)
 		}
 		b.groups[i] = group{id: made.ID, role: role, size: size}
 		if err := b.cluster.Apply(ctx, fmt.Sprintf(rule, role, namespace)); err != nil {

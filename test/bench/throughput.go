@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -93,7 +94,7 @@ func (b *bench) scimCreate(ctx context.Context, round int) (sample, error) {
 		if err != nil {
 			return err
 		}
-		return want(b.scim.Send(ctx, http.MethodPost, "/Users", body), http.StatusCreated)
+		return b.scim.Send(ctx, http.MethodPost, "/Users", body).Want(http.StatusCreated)
 	})
 }
 
@@ -108,7 +109,7 @@ func (b *bench) scimLookup(ctx context.Context, _ int) (sample, error) {
 	return b.load(ctx, func(ctx context.Context, c, call int) error {
 		s := b.searchers[c%searchers]
 		filter := fmt.Sprintf("userName eq %q", s.userNames[call%searched])
-		return want(s.scim.Send(ctx, http.MethodGet, "/Users?filter="+url.QueryEscape(filter), nil), http.StatusOK)
+		return s.scim.Send(ctx, http.MethodGet, "/Users?filter="+url.QueryEscape(filter), nil).Want(http.StatusOK)
 	})
 }
 
@@ -141,7 +142,7 @@ func (b *bench) scimPatch(ctx context.Context, g group) (sample, error) {
 		if call/spread%2 == 1 {
 			operation = `{"op":"Remove","path":"members","value":[{"$ref":null,"value":%q}]}`
 		}
-		return want(b.patch(ctx, "/Groups/"+g.id, operation, ids[c*spread+call%spread]), http.StatusNoContent)
+		return b.patch(ctx, "/Groups/"+g.id, operation, ids[c*spread+call%spread]).Want(http.StatusNoContent)
 	})
 }
 
@@ -155,8 +156,11 @@ func (b *bench) outsiders(ctx context.Context) ([]string, error) {
 		name := alias(0, i/spread, i%spread) + "@bench.example.com"
 		x := b.scim.Send(ctx, http.MethodGet, "/Users?filter="+url.QueryEscape(fmt.Sprintf("userName eq %q", name)), nil)
 		var found struct{ Resources []struct{ ID string } }
-		if err := json.Unmarshal(x.Response, &found); err != nil || len(found.Resources) != 1 {
-			return fmt.Errorf("looking for %s: %d %s %v", name, x.Status, x.Response, x.Err)
+		if err := errors.Join(x.Want(http.StatusOK), json.Unmarshal(x.Response, &found)); err != nil {
+			return fmt.Errorf("looking for %s: %w", name, err)
+		}
+		if len(found.Resources) != 1 {
+			return fmt.Errorf("%d users are called %s: the rounds are too short for this machine", len(found.Resources), name)
 		}
 		ids[i] = found.Resources[0].ID
 		return nil
@@ -168,11 +172,4 @@ func (b *bench) outsiders(ctx context.Context) ([]string, error) {
 func (b *bench) patch(ctx context.Context, target, operation string, args ...any) entra.Exchange {
 	body := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[` + fmt.Sprintf(operation, args...) + `]}`
 	return b.scim.Send(ctx, http.MethodPatch, target, []byte(body))
-}
-
-func want(x entra.Exchange, status int) error {
-	if x.Status != status {
-		return fmt.Errorf("%s %s: %d %s %v", x.Method, x.Target, x.Status, x.Response, x.Err)
-	}
-	return nil
 }

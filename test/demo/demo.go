@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -171,7 +172,7 @@ func (d *demo) answer(ids []string, otherwise time.Time) time.Time {
 	defer d.mu.Unlock()
 	for _, x := range slices.Backward(d.sent) {
 		text := x.Target + string(x.Request)
-		if x.Method != "GET" && !slices.ContainsFunc(ids, func(id string) bool { return !strings.Contains(text, id) }) {
+		if x.Method != http.MethodGet && !slices.ContainsFunc(ids, func(id string) bool { return !strings.Contains(text, id) }) {
 			return x.Answered
 		}
 	}
@@ -216,7 +217,7 @@ func (d *demo) cycle(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%d operations failed; the first: %s: %w", len(report.Failures), f.Object, f.Err)
 	}
 	for _, x := range slices.Backward(sent) {
-		if x.Method != "GET" {
+		if x.Method != http.MethodGet {
 			return x.Answered, nil
 		}
 	}

@@ -191,6 +191,18 @@ func retryAfter(x Exchange) time.Duration {
 	return pause
 }
 
+// Want is an error unless the answer has that status.
+func (x Exchange) Want(status int) error {
+	switch {
+	case x.Err != nil:
+		return x.Err
+	case x.Status != status:
+		return refusal(x)
+	default:
+		return nil
+	}
+}
+
 func refusal(x Exchange) error {
 	var message struct {
 		ScimType string `json:"scimType"`

@@ -29,7 +29,7 @@ var (
 // Generate makes a tenant of the given size in which every group is assigned.
 // The same Size makes the same tenant.
 func Generate(s Size, now func() time.Time) *Tenant {
-	random := rand.New(rand.NewPCG(s.Seed, 1)) //nolint:gosec // a repeatable company, not a secret
+	random := rand.New(rand.NewPCG(s.Seed, 1)) // a repeatable company
 	if s.Domain == "" {
 		s.Domain = "example.com"
 	}

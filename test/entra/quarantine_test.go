@@ -38,12 +38,12 @@ func TestQuarantine(t *testing.T) {
 		url, requests := refusing(t, code(http.StatusUnauthorized, ""))
 		j, err := NewJob(team(t, c), url, token, Options{Now: c.Now, Parallel: 1})
 		must(t, err)
-		for _, pause := range []time.Duration{6, 12, 24, 24} {
+		for _, pause := range []time.Duration{6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 24 * time.Hour} {
 			before := requests.Load()
 			_, err := j.Cycle(t.Context())
 			refused, ok := errors.AsType[*ErrQuarantined](err)
-			if !ok || refused.Next != c.now.Add(pause*time.Hour) {
-				t.Fatalf("got %v, want a quarantine of %d hours", err, pause)
+			if !ok || refused.Next != c.now.Add(pause) {
+				t.Fatalf("got %v, want a quarantine of %s", err, pause)
 			}
 			if sent := requests.Load() - before; sent != 1 {
 				t.Errorf("%d requests before it gave up, want 1", sent)
