@@ -56,6 +56,9 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Stop()) }()
+	// Watches go before their server.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	b, err := newBench(ctx, c, o, out)
 	if err != nil {
 		return err

@@ -183,7 +183,7 @@ func (b *bench) makeTwin(ctx context.Context) error {
 func (b *bench) populate(ctx context.Context) error {
 	begin := time.Now()
 	for i, size := range b.options.groups {
-		name := fmt.Sprintf("Bench %d", size)
+		name := [...]string{"Bench small", "Bench medium", "Bench large"}[i]
 		role, _ := names.ForRole(provider, name)
 		x := b.scim.Send(ctx, http.MethodPost, "/Groups", fmt.Appendf(nil, `{"displayName":%q}`, name))
 		var made struct{ ID string }
