@@ -95,9 +95,10 @@ var _ = Describe("Housekeeping", func() {
 		s.ctx = ctx
 		made, err := token.Generate(time.Now(), 10*24*time.Hour)
 		Expect(err).NotTo(HaveOccurred())
-		secret := made.ToSecret(cluster.Namespace, s.provider)
-		s.create(secret)
 		provider := &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: s.provider}}
+		Expect(admin.Get(ctx, client.ObjectKeyFromObject(provider), provider)).To(Succeed())
+		secret := made.ToSecret(cluster.Namespace, provider)
+		s.create(secret)
 		Eventually(func(g Gomega) {
 			status := fetch(ctx, g, provider).Status
 			g.Expect(status.Tokens).To(HaveExactElements(HaveField("ID", made.ID)))

@@ -208,7 +208,7 @@ func (l look) subject(ctx context.Context, u *v1alpha1.ProvisionedUser, all prov
 			}
 		}
 	}
-	if keeper := access.SubjectConflict(holders); keeper != u {
+	if keeper := access.SubjectConflict(key, holders); keeper != u {
 		return access.Taken(s, keeper), nil
 	}
 	return s, nil

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -14,6 +15,10 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
+
+// ownRoles is how the names of the manager's own ClusterRoles start. RBAC lets
+// the manager bind whatever grants no more than it holds, and that includes them.
+const ownRoles = "rollcall-"
 
 // ruleWebhook lets nobody give a role more than they could bind themselves.
 type ruleWebhook struct {
@@ -45,6 +50,10 @@ func (w *ruleWebhook) validate(ctx context.Context, r *v1alpha1.AccessRule) erro
 	if errs := metav1validation.ValidateLabelSelector(r.Spec.NamespaceSelector,
 		metav1validation.LabelSelectorValidationOptions{}, field.NewPath("spec", "namespaceSelector")); len(errs) > 0 {
 		return invalid("AccessRule", r.Name, errs...)
+	}
+	if strings.HasPrefix(r.Spec.RoleRef.Name, ownRoles) {
+		return invalid("AccessRule", r.Name, field.Forbidden(field.NewPath("spec", "roleRef", "name"),
+			fmt.Sprintf("roles that start with %q are Rollcall's own, and not for its users", ownRoles)))
 	}
 	req, err := admission.RequestFromContext(ctx)
 	if err != nil {

@@ -35,10 +35,11 @@ func (w *attachmentWebhook) Default(ctx context.Context, a *v1alpha1.RoleAttachm
 			return err
 		}
 		// A manifest applied again is not a new grant.
-		a.Spec.Epoch, a.Spec.UserID = old.Spec.Epoch, old.Spec.UserID
+		a.Spec.Epoch, a.Spec.UserID, a.Spec.RoleID = old.Spec.Epoch, old.Spec.UserID, old.Spec.RoleID
 		return nil
 	}
-	user, err := w.user(ctx, a.Spec.User)
+	user := &v1alpha1.ProvisionedUser{}
+	err = w.read(ctx, a.Spec.User, user)
 	if apierrors.IsNotFound(err) {
 		return invalid("RoleAttachment", a.Name, field.NotFound(field.NewPath("spec", "user"), a.Spec.User))
 	}
@@ -48,21 +49,26 @@ func (w *attachmentWebhook) Default(ctx context.Context, a *v1alpha1.RoleAttachm
 	// A cache that lags shows fewer suspensions than there are, which makes the
 	// grant void: the safe side.
 	epoch := user.Spec.Suspensions
-	a.Spec.Epoch, a.Spec.UserID = &epoch, user.Spec.ID
+	a.Spec.Epoch, a.Spec.UserID, a.Spec.RoleID = &epoch, user.Spec.ID, ""
+	role := &v1alpha1.ProvisionedRole{}
+	if err := w.read(ctx, a.Spec.Role, role); client.IgnoreNotFound(err) != nil {
+		return err
+	}
+	// A role may come later, like that of an AccessRule.
+	a.Spec.RoleID = role.Spec.ID
 	return nil
 }
 
-// user reads from the cache, and from the API server what the cache doesn't
-// have yet: a user and the attachment may come in one manifest.
-func (w *attachmentWebhook) user(ctx context.Context, name string) (*v1alpha1.ProvisionedUser, error) {
-	user := &v1alpha1.ProvisionedUser{}
+// read asks the cache, and the API server for what the cache doesn't have yet:
+// a user and the attachment may come in one manifest.
+func (w *attachmentWebhook) read(ctx context.Context, name string, into client.Object) error {
 	key := client.ObjectKey{Name: name}
-	err := w.cached.Get(ctx, key, user)
+	err := w.cached.Get(ctx, key, into)
 	if apierrors.IsNotFound(err) {
-		err = w.live.Get(ctx, key, user)
+		err = w.live.Get(ctx, key, into)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read ProvisionedUser %q: %w", name, err)
+		return fmt.Errorf("read %T %q: %w", into, name, err)
 	}
-	return user, nil
+	return nil
 }

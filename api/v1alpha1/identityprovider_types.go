@@ -58,8 +58,11 @@ type IdentityProviderSpec struct {
 	// +kubebuilder:default={from: UserName}
 	Subject SubjectRule `json:"subject,omitzero"`
 
-	// retention is how long deleted users are kept as tombstones.
+	// retention is how long deleted users are kept as tombstones, in hours,
+	// minutes and seconds: 720h, 12h30m.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}(h|m|s|ms)){1,4}$`
 	// +kubebuilder:default="720h"
 	Retention *metav1.Duration `json:"retention,omitempty"`
 }

@@ -7,6 +7,7 @@ import (
 
 // ProvisionedRoleSpec is a group of the identity provider, or a local role.
 //
+// +kubebuilder:validation:XValidation:rule="(has(self.provider) ? self.provider : \"\") == (has(oldSelf.provider) ? oldSelf.provider : \"\")",message="spec.provider never changes"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.id) || (has(self.id) && self.id == oldSelf.id)",message="spec.id never changes"
 // +kubebuilder:validation:XValidation:rule="!has(self.provider) || size(self.provider) == 0 || has(self.id)",message="a role of an identity provider needs spec.id; leave spec.provider empty for a local role"
 type ProvisionedRoleSpec struct {
@@ -60,6 +61,9 @@ type ProvisionedRoleSpec struct {
 	// modifiedAt is when the identity provider last changed the group's own
 	// attributes: SCIM's meta.lastModified.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`
 	ModifiedAt *metav1.Time `json:"modifiedAt,omitempty"`
 }
 

@@ -46,6 +46,7 @@ const (
 
 // ProvisionedUserSpec is IdP truth and local truth about one user.
 //
+// +kubebuilder:validation:XValidation:rule="(has(self.provider) ? self.provider : \"\") == (has(oldSelf.provider) ? oldSelf.provider : \"\")",message="spec.provider never changes"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.id) || (has(self.id) && self.id == oldSelf.id)",message="spec.id never changes"
 // +kubebuilder:validation:XValidation:rule="!has(self.provider) || size(self.provider) == 0 || has(self.id)",message="a user of an identity provider needs spec.id; leave spec.provider empty for a local user"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.suspensions) || (has(self.suspensions) && self.suspensions >= oldSelf.suspensions)",message="spec.suspensions only grows"
@@ -137,11 +138,17 @@ type ProvisionedUserSpec struct {
 
 	// deprovisionedAt is set when the identity provider deleted the user.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`
 	DeprovisionedAt *metav1.Time `json:"deprovisionedAt,omitempty"`
 
 	// modifiedAt is when the identity provider last changed the user: SCIM's
 	// meta.lastModified.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`
 	ModifiedAt *metav1.Time `json:"modifiedAt,omitempty"`
 
 	// permissionLevel is what the user may do with Rollcall's own objects. It
@@ -166,10 +173,12 @@ type ServiceAccountReference struct {
 	// namespace of the ServiceAccount.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Namespace string `json:"namespace"`
 	// name of the ServiceAccount.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
 }
 

@@ -37,11 +37,17 @@ type RoleAttachmentSpec struct {
 
 	// startsAt is the first moment the role is held; at once when absent.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`
 	StartsAt *metav1.Time `json:"startsAt,omitempty"`
 
 	// expiresAt is the first moment the role is held no longer; never when
 	// absent.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 
 	// reason is why, for whoever reads it later.
@@ -62,6 +68,13 @@ type RoleAttachmentSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=36
 	UserID string `json:"userID,omitempty"`
+
+	// roleID is the role's spec.id when the attachment was made, if the role was
+	// there and had one, stamped at admission. An attachment never passes to
+	// another role that comes to bear the same object name.
+	// +optional
+	// +kubebuilder:validation:MaxLength=36
+	RoleID string `json:"roleID,omitempty"`
 }
 
 // RoleAttachmentStatus says whether the attachment counts.

@@ -83,12 +83,15 @@ func (a *activation) run(ctx context.Context) error {
 	}
 	switch err := a.client.Create(ctx, p); {
 	case apierrors.IsAlreadyExists(err):
+		if err := a.client.Get(ctx, client.ObjectKeyFromObject(p), p); err != nil {
+			return fmt.Errorf("read IdentityProvider %q: %w", a.provider, err)
+		}
 	case err != nil:
 		return fmt.Errorf("create IdentityProvider %q: %w", a.provider, err)
 	default:
 		_, _ = fmt.Fprintf(a.streams.ErrOut, "identityprovider.identity.rollcall.dev/%s created\n", a.provider)
 	}
-	if err := a.client.Create(ctx, t.ToSecret(a.namespace, a.provider)); err != nil {
+	if err := a.client.Create(ctx, t.ToSecret(a.namespace, p)); err != nil {
 		return fmt.Errorf("store the token's digest: %w", err)
 	}
 	url, err := a.tenantURL(ctx)

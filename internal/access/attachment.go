@@ -47,7 +47,10 @@ func edge(a *v1alpha1.RoleAttachment, u *v1alpha1.ProvisionedUser, p *v1alpha1.I
 	case u == nil:
 		return Edge{State: v1alpha1.AttachmentIneffective, Reason: ReasonUserNotFound,
 			Message: fmt.Sprintf("there is no ProvisionedUser %q", s.User)}
-	case r == nil:
+	case s.RoleID != "" && r != nil && s.RoleID != r.Spec.ID:
+		return Edge{State: v1alpha1.AttachmentSuperseded, Reason: ReasonRoleReplaced,
+			Message: fmt.Sprintf("the attachment was made for another role that was called %q: make a new one", s.Role)}
+	case r == nil || r.DeletionTimestamp != nil:
 		return Edge{State: v1alpha1.AttachmentIneffective, Reason: ReasonRoleGone,
 			Message: fmt.Sprintf("there is no ProvisionedRole %q, or no longer", s.Role)}
 	case Suspended(u, p):

@@ -5,20 +5,36 @@ import (
 	"fmt"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/scim/fold"
 )
 
-// SubjectConflict returns the user who keeps the subject that all holders have
-// in common: the oldest, and of equally old ones the first by name. Pass active
-// users alone: a suspended one stands in nobody's way, and takes its subject
-// back when it is restored. It returns nil for no holders.
-func SubjectConflict(holders []*v1alpha1.ProvisionedUser) *v1alpha1.ProvisionedUser {
+// SubjectConflict returns the user who keeps the subject key that all holders
+// have in common: whoever has it in force already, so that no rename and no
+// return takes it from somebody; else the oldest, and of equally old ones the
+// first by name. Pass active users alone: a suspended one stands in nobody's way.
+// It returns nil for no holders.
+func SubjectConflict(key string, holders []*v1alpha1.ProvisionedUser) *v1alpha1.ProvisionedUser {
 	var keeper *v1alpha1.ProvisionedUser
 	for _, u := range holders {
-		if keeper == nil || Older(u, keeper) {
+		if keeper == nil || precedes(key, u, keeper) {
 			keeper = u
 		}
 	}
 	return keeper
+}
+
+func precedes(key string, a, b *v1alpha1.ProvisionedUser) bool {
+	if x, y := inForce(key, a), inForce(key, b); x != y {
+		return x
+	}
+	return Older(a, b)
+}
+
+// inForce says whether the user was last seen active under the subject.
+func inForce(key string, u *v1alpha1.ProvisionedUser) bool {
+	return u.Status.State == v1alpha1.StateActive &&
+		u.Status.Reason != v1alpha1.ReasonSubjectRefused &&
+		(u.Status.Subject == key || fold.String(u.Status.Subject) == key)
 }
 
 // Older orders users by creation, then by name.
@@ -32,6 +48,6 @@ func Older(a, b *v1alpha1.ProvisionedUser) bool {
 // Taken is the subject of a user that keeper keeps from it.
 func Taken(s Subject, keeper *v1alpha1.ProvisionedUser) Subject {
 	s.Refused, s.Reason = true, ReasonSubjectTaken
-	s.Message = fmt.Sprintf("the older user %q has the same subject", keeper.Name)
+	s.Message = fmt.Sprintf("user %q has the same subject", keeper.Name)
 	return s
 }

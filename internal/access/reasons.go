@@ -14,6 +14,9 @@ const (
 	// ReasonSuspended says that an administrator suspended the user.
 	ReasonSuspended = "SuspendedLocally"
 
+	// ReasonLeaving says that the object is being deleted.
+	ReasonLeaving = "BeingDeleted"
+
 	// ReasonDefaultLevel says that no level was given.
 	ReasonDefaultLevel = "DefaultLevel"
 	// ReasonUserSuspended says that nothing counts because the user is suspended.
@@ -28,6 +31,8 @@ const (
 	ReasonExpired = "Expired"
 	// ReasonUserReplaced says that another user bears the name by now.
 	ReasonUserReplaced = "UserReplaced"
+	// ReasonRoleReplaced says that another role bears the name by now.
+	ReasonRoleReplaced = "RoleReplaced"
 	// ReasonUserNotFound says that there is no such user.
 	ReasonUserNotFound = "UserNotFound"
 	// ReasonRoleGone says that there is no such role, or no longer.
@@ -44,6 +49,6 @@ const (
 	ReasonSubjectReserved = "SubjectReserved"
 	// ReasonSubjectMalformed says that the subject can't be shown as it is.
 	ReasonSubjectMalformed = "SubjectMalformed"
-	// ReasonSubjectTaken says that an older user has the same subject.
+	// ReasonSubjectTaken says that another user has the same subject.
 	ReasonSubjectTaken = "SubjectTaken"
 )

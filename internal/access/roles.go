@@ -77,7 +77,7 @@ func Holds(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider, r *v1alpha
 // that owns both, suspended or not. A membership never reaches a role of
 // another provider, whatever its id.
 func Member(u *v1alpha1.ProvisionedUser, r *v1alpha1.ProvisionedRole) bool {
-	if u.Spec.Provider == "" || u.Spec.Provider != r.Spec.Provider || r.Spec.ID == "" {
+	if u.Spec.Provider == "" || u.Spec.Provider != r.Spec.Provider || r.Spec.ID == "" || r.DeletionTimestamp != nil {
 		return false
 	}
 	_, ok := u.Spec.Memberships[r.Spec.ID]

@@ -22,7 +22,7 @@ func (s Standing) Suspended() bool { return s.State != v1alpha1.StateActive }
 // it gave.
 func State(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) Standing {
 	for _, rule := range []func(*v1alpha1.ProvisionedUser, *v1alpha1.IdentityProvider) (Standing, bool){
-		deletedByProvider, suspendedLocally, deactivated,
+		deletedByProvider, leaving, suspendedLocally, deactivated,
 	} {
 		if s, decided := rule(u, p); decided {
 			return s
@@ -42,6 +42,15 @@ func deletedByProvider(u *v1alpha1.ProvisionedUser, _ *v1alpha1.IdentityProvider
 	}
 	return Standing{v1alpha1.StateDeprovisioned, ReasonDeleted,
 		fmt.Sprintf("%s deleted the user at %s", provider(u), stamp(u.Spec.DeprovisionedAt.Time))}, true
+}
+
+// leaving: an object on its way out gives nothing, however long a finalizer
+// holds it.
+func leaving(u *v1alpha1.ProvisionedUser, _ *v1alpha1.IdentityProvider) (Standing, bool) {
+	if u.DeletionTimestamp == nil {
+		return Standing{}, false
+	}
+	return Standing{v1alpha1.StateSuspended, ReasonLeaving, "the object is being deleted"}, true
 }
 
 // suspendedLocally comes before deactivated, so that whoever lifts the

@@ -143,6 +143,15 @@ func TestSubjectConflict(t *testing.T) {
 		})
 	}
 	old, young, sameAge := named("b", 0), named("a", time.Hour), named("c", 0)
+	shown := func(name string, state v1alpha1.UserState, reason, subject string) *v1alpha1.ProvisionedUser {
+		u := named(name, 2*time.Hour)
+		u.Status = v1alpha1.ProvisionedUserStatus{State: state, Reason: reason, Subject: subject}
+		return u
+	}
+	inForce := shown("inforce", v1alpha1.StateActive, access.ReasonActive, "Alice@Example.com")
+	refused := shown("refused", v1alpha1.StateActive, v1alpha1.ReasonSubjectRefused, "alice@example.com")
+	returning := shown("returning", v1alpha1.StateSuspended, access.ReasonDeactivated, "alice@example.com")
+	renamed := shown("renamed", v1alpha1.StateActive, access.ReasonActive, "alice.old@example.com")
 	for _, tc := range []struct {
 		name    string
 		holders []*v1alpha1.ProvisionedUser
@@ -152,8 +161,12 @@ func TestSubjectConflict(t *testing.T) {
 		{"alone", []*v1alpha1.ProvisionedUser{young}, young},
 		{"the older one", []*v1alpha1.ProvisionedUser{young, old}, old},
 		{"of equally old ones the first by name", []*v1alpha1.ProvisionedUser{sameAge, old, young}, old},
+		{"whoever has it in force, however young", []*v1alpha1.ProvisionedUser{old, inForce, young}, inForce},
+		{"one that was refused has nothing in force", []*v1alpha1.ProvisionedUser{refused, young}, young},
+		{"one that returns has nothing in force", []*v1alpha1.ProvisionedUser{returning, inForce}, inForce},
+		{"one that comes by a rename has nothing in force", []*v1alpha1.ProvisionedUser{renamed, young}, young},
 	} {
-		if got := access.SubjectConflict(tc.holders); got != tc.want {
+		if got := access.SubjectConflict("alice@example.com", tc.holders); got != tc.want {
 			t.Errorf("%s: %v keeps the subject", tc.name, got)
 		}
 	}

@@ -79,7 +79,7 @@ var _ = Describe("An identity provider", func() {
 		}
 
 		By("revoking one")
-		Expect(admin.Delete(ctx, first.ToSecret(cluster.Namespace, "okta"))).To(Succeed())
+		Expect(admin.Delete(ctx, first.ToSecret(cluster.Namespace, readProvider(ctx, "okta")))).To(Succeed())
 		Eventually(func() error {
 			_, err := b.Authenticate(ctx, "okta", first.Secret)
 			return err
@@ -94,7 +94,7 @@ var _ = Describe("An identity provider", func() {
 
 		elsewhere, err := token.Generate(time.Now(), time.Hour)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(admin.Create(ctx, elsewhere.ToSecret("default", "onelogin"))).To(Succeed())
+		Expect(admin.Create(ctx, elsewhere.ToSecret("default", readProvider(ctx, "onelogin")))).To(Succeed())
 		later := newToken(ctx, "onelogin")
 		// Secrets of other namespaces aren't even read, so a later one shows that
 		// time was enough.
@@ -116,10 +116,17 @@ func newProvider(ctx context.Context, name string) *v1alpha1.IdentityProvider {
 	return p
 }
 
+func readProvider(ctx context.Context, name string) *v1alpha1.IdentityProvider {
+	GinkgoHelper()
+	p := &v1alpha1.IdentityProvider{}
+	Expect(admin.Get(ctx, client.ObjectKey{Name: name}, p)).To(Succeed())
+	return p
+}
+
 func newToken(ctx context.Context, provider string) token.Token {
 	GinkgoHelper()
 	t, err := token.Generate(time.Now(), time.Hour)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(admin.Create(ctx, t.ToSecret(cluster.Namespace, provider))).To(Succeed())
+	Expect(admin.Create(ctx, t.ToSecret(cluster.Namespace, readProvider(ctx, provider)))).To(Succeed())
 	return t
 }

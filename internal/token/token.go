@@ -63,19 +63,26 @@ func Generate(now time.Time, lifetime time.Duration) (Token, error) {
 	}, nil
 }
 
-// ToSecret returns the object that makes the token good for a provider.
-func (t Token) ToSecret(namespace, provider string) *corev1.Secret {
+// ToSecret returns the object that makes the token good for a provider, and that
+// goes when the provider does.
+func (t Token) ToSecret(namespace string, provider *v1alpha1.IdentityProvider) *corev1.Secret {
 	digest := sha256.Sum256([]byte(t.Secret))
 	immutable := true
 	return &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace,
-			Name:      fmt.Sprintf("scim-token-%s-%s", provider, t.ID),
+			Name:      fmt.Sprintf("scim-token-%s-%s", provider.Name, t.ID),
 			Labels: map[string]string{
-				v1alpha1.TokenLabel:     provider,
+				v1alpha1.TokenLabel:     provider.Name,
 				v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue,
 			},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.GroupVersion.String(),
+				Kind:       "IdentityProvider",
+				Name:       provider.Name,
+				UID:        provider.UID,
+			}},
 		},
 		Type:      SecretType,
 		Immutable: &immutable,

@@ -9,10 +9,17 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	testclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+// The identity providers of these tests.
+var (
+	entra = &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: "entra", UID: "6a1f"}}
+	okta  = &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: "okta", UID: "77c0"}}
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -53,14 +60,14 @@ func generate(t *testing.T, lifetime time.Duration) Token {
 
 func TestAuthenticate(t *testing.T) {
 	first, second := generate(t, time.Hour), generate(t, 2*time.Hour)
-	okta, elsewhere := generate(t, time.Hour), generate(t, time.Hour)
+	oktas, elsewhere := generate(t, time.Hour), generate(t, time.Hour)
 	broken := generate(t, time.Hour)
-	brokenSecret := broken.ToSecret("ns", "entra")
+	brokenSecret := broken.ToSecret("ns", entra)
 	delete(brokenSecret.Data, keyExpiresAt)
 	clock := testclock.NewFakePassiveClock(start)
 	store := NewStore(secrets{
-		first.ToSecret("ns", "entra"), second.ToSecret("ns", "entra"), brokenSecret,
-		okta.ToSecret("ns", "okta"), elsewhere.ToSecret("other", "entra"),
+		first.ToSecret("ns", entra), second.ToSecret("ns", entra), brokenSecret,
+		oktas.ToSecret("ns", okta), elsewhere.ToSecret("other", entra),
 	}, "ns", clock)
 
 	for _, tc := range []struct {
@@ -73,7 +80,7 @@ func TestAuthenticate(t *testing.T) {
 		{"good until the last second", first.Secret, time.Hour - time.Second, first.ID},
 		{"over at its end", first.Secret, time.Hour, ""},
 		{"the other lives on", second.Secret, time.Hour, second.ID},
-		{"another provider's", okta.Secret, 0, ""},
+		{"another provider's", oktas.Secret, 0, ""},
 		{"another namespace's Secret", elsewhere.Secret, 0, ""},
 		{"a Secret without an end is none", broken.Secret, 0, ""},
 		{"nothing", "", 0, ""},
@@ -99,7 +106,7 @@ func TestTheClusterNeverHoldsTheToken(t *testing.T) {
 	if len(secret) != 43 {
 		t.Errorf("the secret part has %d characters, want 43, for 256 bits", len(secret))
 	}
-	for key, value := range token.ToSecret("ns", "entra").Data {
+	for key, value := range token.ToSecret("ns", entra).Data {
 		if strings.Contains(string(value), secret) {
 			t.Errorf("data.%s has the token", key)
 		}
@@ -108,7 +115,7 @@ func TestTheClusterNeverHoldsTheToken(t *testing.T) {
 
 func TestSecretRoundTrip(t *testing.T) {
 	token := generate(t, DefaultLifetime)
-	r, err := FromSecret(token.ToSecret("ns", "entra"))
+	r, err := FromSecret(token.ToSecret("ns", entra))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,14 +123,14 @@ func TestSecretRoundTrip(t *testing.T) {
 		t.Errorf("got %+v of %+v", r, token)
 	}
 	for _, key := range []string{keyID, keyDigest, keyCreatedAt, keyExpiresAt} {
-		secret := token.ToSecret("ns", "entra")
+		secret := token.ToSecret("ns", entra)
 		secret.Data = maps.Clone(secret.Data)
 		secret.Data[key] = []byte("\nx")
 		if _, err := FromSecret(secret); err == nil {
 			t.Errorf("a Secret with a spoilt data.%s was read", key)
 		}
 	}
-	unlabelled := token.ToSecret("ns", "entra")
+	unlabelled := token.ToSecret("ns", entra)
 	delete(unlabelled.Labels, v1alpha1.TokenLabel)
 	if _, err := FromSecret(unlabelled); err == nil {
 		t.Error("a Secret without the label was read")

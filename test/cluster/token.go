@@ -25,11 +25,14 @@ func (c *Cluster) NewToken(ctx context.Context, provider string) (string, error)
 	if err := client.IgnoreAlreadyExists(c.client.Create(ctx, object)); err != nil {
 		return "", fmt.Errorf("creating the identity provider %q: %w", provider, err)
 	}
+	if err := c.client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+		return "", fmt.Errorf("reading the identity provider %q: %w", provider, err)
+	}
 	t, err := token.Generate(time.Now(), token.DefaultLifetime)
 	if err != nil {
 		return "", err
 	}
-	if err := c.client.Create(ctx, t.ToSecret(Namespace, provider)); err != nil {
+	if err := c.client.Create(ctx, t.ToSecret(Namespace, object)); err != nil {
 		return "", fmt.Errorf("storing the token's digest: %w", err)
 	}
 	c.mu.Lock()
