@@ -43,6 +43,7 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		Cache:                  CacheOptions(o.Namespace),
 		Metrics:                metricsserver.Options{BindAddress: o.MetricsAddress},
 		HealthProbeBindAddress: o.HealthAddress,
+		PprofBindAddress:       o.PprofAddress,
 		LeaderElection:         o.LeaderElection,
 		LeaderElectionID:       leaseName,
 		// The process ends with the manager, so the lease can be given back.

@@ -25,6 +25,8 @@ type Options struct {
 	MetricsAddress string
 	// HealthAddress serves /healthz and /readyz; "0" for none.
 	HealthAddress string
+	// PprofAddress serves Go's profiles; "0" for none. They tell secrets.
+	PprofAddress string
 	// LeaderElection lets several replicas run, of which one is at work.
 	LeaderElection bool
 	// Webhooks serves admission webhooks.
@@ -46,6 +48,7 @@ func (o *Options) BindFlags(fs *flag.FlagSet) {
 	fs.StringVar(&o.SCIMAddress, "scim-bind-address", ":8080", "address of the SCIM endpoint")
 	fs.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8081", `address of the metrics endpoint, "0" for none`)
 	fs.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8082", `address of the probes, "0" for none`)
+	fs.StringVar(&o.PprofAddress, "pprof-bind-address", "0", `loopback address of Go's profiles, "0" for none`)
 	fs.BoolVar(&o.LeaderElection, "leader-elect", false, "elect a leader among several replicas")
 	fs.BoolVar(&o.Webhooks, "webhooks", true, "serve admission webhooks")
 	fs.IntVar(&o.WebhookPort, "webhook-port", 9443, "port of the admission webhooks")
