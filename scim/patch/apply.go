@@ -37,6 +37,8 @@ type engine struct {
 	resource scim.Resource
 	// members is nil for users.
 	members *membership
+	// absent says that the operation at hand has no value, not even null.
+	absent bool
 	// unassigned are the errors to report for required attributes, if no later
 	// operation assigns them again.
 	unassigned map[string]error
@@ -76,6 +78,7 @@ func unassigned(a *schema.Attribute, op Op) error {
 }
 
 func (e *engine) apply(op Operation) error {
+	e.absent = op.Absent
 	if path := op.Path; path != nil {
 		if path.Filter == nil {
 			// A URN alone may be an extension or an attribute of one; the value
@@ -176,9 +179,9 @@ func (e *engine) applyPath(op Op, path filter.Path, value any, named bool) error
 	case ref.ReadOnly():
 		return e.readOnly(ref, value, named)
 	case e.members != nil && ref.Attr == membersAttr:
-		if value == nil && !named {
-			// Among other attributes a null is a serializer's habit, no order to
-			// empty the group.
+		if saysNothing(value) && (!named || path.Filter == nil && !e.absent) {
+			// A null or "" is a serializer's habit, no order to empty the group: that
+			// is an empty array, or a remove without a value.
 			return nil
 		}
 		return e.members.apply(op, ref, path.Filter, value)
@@ -214,6 +217,9 @@ func (e *engine) applySchema(op Op, urn string, value any) error {
 		}
 		return e.applyObject(op, "", value)
 	}
+	if list, ok := value.([]any); ok && len(list) == 1 {
+		value = list[0]
+	}
 	key := schema.Key(e.resource, urn)
 	switch {
 	case op == Remove, schema.Clean(value) == nil && !isObject(value):
@@ -223,14 +229,14 @@ func (e *engine) applySchema(op Op, urn string, value any) error {
 		return e.applyObject(op, urn, value)
 	}
 	// An extension without a definition: keys are what they are.
-	if list, ok := value.([]any); ok && len(list) == 1 {
-		value = list[0]
-	}
 	object, ok := value.(map[string]any)
 	if !ok {
 		return scim.BadRequest(scim.InvalidValue, "%s is an extension: value must be an object of its attributes", urn)
 	}
 	for _, m := range members(object) {
+		if schema.IsPassword(m.key) {
+			continue
+		}
 		if err := e.assign(schema.Ref{URN: urn, AttrName: m.key}, schema.Clean(m.value)); err != nil {
 			return err
 		}
@@ -292,6 +298,7 @@ func (e *engine) applyCustom(op Op, ref schema.Ref, f filter.Expr, value any) er
 		return nil
 	}
 	current := ref.Get(e.resource)
+	sentObject := isObject(value)
 	value = schema.Clean(value)
 	if ref.SubName != "" {
 		object, _ := current.(map[string]any)
@@ -317,7 +324,9 @@ func (e *engine) applyCustom(op Op, ref schema.Ref, f filter.Expr, value any) er
 			}
 			return e.addCustom(ref, current, value)
 		case map[string]any:
-			if object, ok := value.(map[string]any); ok {
+			if sentObject {
+				// Nil when there was nothing in it but what is dropped.
+				object, _ := value.(map[string]any)
 				for key, v := range object {
 					if err := put(current, key, v); err != nil {
 						return err

@@ -57,6 +57,11 @@ func TestApplyGroup(t *testing.T) {
 		{name: "fact 58: replace", operations: `{"op":"replace","path":"members","value":[{"value":"1"},{"value":"2"}]}`, change: scim.MemberChange{Reset: true, Add: ids("1", "2")}},
 		{name: "fact 58: replace by nobody", operations: `{"op":"replace","path":"members","value":[]}`, change: scim.MemberChange{Reset: true}},
 		{name: "fact 58: Okta's full push without path", operations: `{"op":"replace","value":{"members":[],"id":"g","displayName":"Engineers"}}`, change: scim.MemberChange{Reset: true}},
+		{name: "fact 57c: an explicit null removes nobody", operations: `{"op":"Remove","path":"members","value":null}`},
+		{name: "fact 57c: nor does an empty string", operations: `{"op":"Remove","path":"members","value":""}`},
+		{name: "fact 57c: a null in any spelling of the path", operations: `{"op":"remove","path":"urn:ietf:params:scim:schemas:core:2.0:Group:Members","VALUE":null}`},
+		{name: "fact 58: replace by null says nothing", operations: `{"op":"replace","path":"members","value":null},{"op":"replace","path":"members","value":""}`},
+		{name: "fact 58: those without an id are left out", operations: `{"op":"replace","path":"members","value":[{"display":"only display"},{"value":"1"}]}`, change: scim.MemberChange{Reset: true, Add: ids("1")}},
 		{name: "a null among other attributes says nothing", operations: `{"op":"replace","value":{"members":null,"displayName":"Engineers"}}`},
 		{name: "fact 59: adding twice, removing twice", operations: `{"op":"add","path":"members","value":["1"]},{"op":"add","path":"members","value":["1"]},{"op":"remove","path":"members","value":["2"]},{"op":"remove","path":"members","value":["2"]}`,
 			change: scim.MemberChange{Add: ids("1"), Remove: []string{"2"}}},
@@ -145,6 +150,11 @@ func TestApplyGroupErrors(t *testing.T) {
 		{`{"op":"replace","path":"members.type","value":"Group"}`, scim.Mutability, "never changes"},
 		{`{"op":"add","path":"members","value":[{"value":5}]}`, scim.InvalidValue, "members.value: expected a string, got a number"},
 		{`{"op":"add","path":"members","value":5}`, scim.InvalidValue, "members.value: expected a string"},
+		{`{"op":"Replace","path":"members","value":[{"display":"only display"}]}`, scim.InvalidValue, "none has an id"},
+		{`{"op":"replace","value":{"members":[{"display":"only display"}]}}`, scim.InvalidValue, "none has an id"},
+		{`{"op":"replace","path":"members","value":[null,"",{}]}`, scim.InvalidValue, "none has an id"},
+		{`{"op":"replace","path":"members","value":{}}`, scim.InvalidValue, "none has an id"},
+		{`{"op":"replace","path":"members[value eq \"1\"]","value":{"display":"only display"}}`, scim.InvalidValue, "none has an id"},
 		{`{"op":"remove","path":"members[value gt null]"}`, scim.InvalidFilter, "null"},
 		{`{"op":"replace","path":"members[type eq \"Robot\"]","value":{"value":"3"}}`, scim.NoTarget, "no value of members"},
 		{`{"op":"add","path":"members","value":["3"]},{"op":"remove"}`, scim.NoTarget, "Operations[1]"},
@@ -192,14 +202,32 @@ func TestPut(t *testing.T) {
 		{"fact 65: none", `{"displayName":"New","Members":[]}`, scim.MemberChange{Reset: true}},
 		{"fact 65: nothing said of members", `{"displayName":"New"}`, scim.MemberChange{}},
 		{"fact 65: null", `{"displayName":"New","members":null}`, scim.MemberChange{}},
+		{"fact 65: an empty string", `{"displayName":"New","members":""}`, scim.MemberChange{}},
+		{"fact 65: those without an id are left out", `{"displayName":"New","members":[{"display":"x"},{"value":"1"}]}`, scim.MemberChange{Reset: true, Add: ids("1")}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, change := ReplaceGroup(object(t, engineers), decode(schema.Group, tc.body), MentionsMembers(object(t, tc.body)))
+			next := decode(schema.Group, tc.body)
+			mentioned, err := MentionsMembers(object(t, tc.body), next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, change := ReplaceGroup(object(t, engineers), next, mentioned)
 			if want := object(t, `{"id":"g","displayName":"New"}`); !reflect.DeepEqual(map[string]any(got), want) || !reflect.DeepEqual(change, tc.change) {
 				t.Errorf("got %s, %+v", show(got), change)
 			}
 		})
 	}
+	t.Run("fact 65: members without a single id don't mean nobody", func(t *testing.T) {
+		for _, members := range []string{`[{"display":"x"}]`, `{"display":"x"}`, `[null]`, `[""]`, `[[]]`, `{}`, `[{"value":""}]`} {
+			for _, key := range []string{"members", "MEMBERS", schema.GroupURN + ":members"} {
+				body := `{"displayName":"New","` + key + `":` + members + `}`
+				_, err := MentionsMembers(object(t, body), decode(schema.Group, body))
+				if e := scim.AsError(err); e == nil || e.Status != 400 || e.Type != scim.InvalidValue {
+					t.Errorf("%s: got %v", body, err)
+				}
+			}
+		}
+	})
 	t.Run("TakeMembers leaves its argument alone", func(t *testing.T) {
 		group := decode(schema.Group, `{"displayName":"G","members":["1"]}`)
 		rest, members := TakeMembers(group)

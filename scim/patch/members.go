@@ -85,13 +85,17 @@ func (m *membership) apply(op Op, ref schema.Ref, f filter.Expr, value any) erro
 		return err
 	}
 	values, _ := decoded.([]any)
+	members := toMembers(values)
+	if op == Replace && len(members) == 0 && !meansNobody(value) {
+		return errNoIDs()
+	}
 	if f != nil {
-		return m.applySelected(op, f, value, toMembers(values))
+		return m.applySelected(op, f, value, members)
 	}
 	if op == Replace || op == Remove && value == nil {
 		m.clear()
 	}
-	for _, member := range toMembers(values) {
+	for _, member := range members {
 		if op == Remove {
 			m.remove(member.ID)
 		} else {
@@ -135,7 +139,7 @@ func (m *membership) applySelected(op Op, f filter.Expr, value any, members []sc
 func listedIDs(f filter.Expr, ids []string) ([]string, bool) {
 	switch f := f.(type) {
 	case filter.Or:
-		ok := true
+		var ok bool
 		for _, t := range f.Terms {
 			if ids, ok = listedIDs(t, ids); !ok {
 				return nil, false
@@ -194,6 +198,21 @@ func fromMember(m scim.Member) map[string]any {
 		object["display"] = m.Display
 	}
 	return object
+}
+
+// saysNothing says whether a value is what clients send that have none.
+func saysNothing(value any) bool { return value == nil || value == "" }
+
+// meansNobody says whether a value without any id is meant to have none. Members
+// of which no id can be read are somebody: taking them for nobody would empty the
+// group because of a wrong attribute mapping.
+func meansNobody(value any) bool {
+	list, ok := value.([]any)
+	return saysNothing(value) || ok && len(list) == 0
+}
+
+func errNoIDs() error {
+	return scim.BadRequest(scim.InvalidValue, `%s: none has an id as its value: send [{"value": "id"}], or [] for no members`, membersName)
 }
 
 // toMembers reads decoded values of members. One without an id is nobody.

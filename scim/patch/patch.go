@@ -38,6 +38,8 @@ type Operation struct {
 	Path *filter.Path
 	// Value as sent; nil when it is null or missing.
 	Value any
+	// Absent says that there is no value, not even null.
+	Absent bool
 }
 
 // Parse parses the body of a PATCH request, decoded from JSON (numbers as
@@ -104,7 +106,7 @@ func parseOperation(v any) (op Operation, err error) {
 	if n := schema.Widest(value); n > schema.MaxAttributes {
 		return op, tooLarge("an object with %d members, the most is %d", n, schema.MaxAttributes)
 	}
-	op.Value = value
+	op.Value, op.Absent = value, !ok
 	return op, nil
 }
 

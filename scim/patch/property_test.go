@@ -151,7 +151,8 @@ func TestApplyUserEqualsANaiveModel(t *testing.T) {
 			for range rapid.IntRange(1, 6).Draw(t, "operations") {
 				value := rapid.SampledFrom([]string{"", "x", "y", "z"}).Draw(t, "value")
 				op := map[string]any{"op": rapid.SampledFrom([]string{"Add", "replace", "Remove"}).Draw(t, "op"), "value": value}
-				target, key := model.simple, ""
+				target := model.simple
+				var key string
 				if rapid.Bool().Draw(t, "email") {
 					key = rapid.SampledFrom(types).Draw(t, "type")
 					target = model.emails

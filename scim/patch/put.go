@@ -31,17 +31,22 @@ func ReplaceGroup(current, next scim.Resource, mentioned bool) (scim.Resource, s
 	return replaced, scim.MemberChange{Reset: true, Add: members}
 }
 
-// MentionsMembers says whether the body of a PUT says anything of members. An
-// empty array does, null does not: nobody loses access by a null.
-func MentionsMembers(body map[string]any) bool {
+// MentionsMembers says whether the body of a PUT, decoded as next, says anything
+// of members. An empty array does, null and "" do not: nobody loses access by those.
+// Members without a single id are an error.
+func MentionsMembers(body map[string]any, next scim.Resource) (mentioned bool, err error) {
+	_, members := TakeMembers(next)
 	for key, value := range body {
-		if name, err := schema.ParseName(key); err == nil && value != nil {
+		if name, err := schema.ParseName(key); err == nil && !saysNothing(value) {
 			if ref, ok := schema.Group.Find(name); ok && ref.Attr == membersAttr && ref.Sub == nil {
-				return true
+				if len(members) == 0 && !meansNobody(value) {
+					return true, errNoIDs()
+				}
+				mentioned = true
 			}
 		}
 	}
-	return false
+	return mentioned, nil
 }
 
 // TakeMembers splits a decoded group into the group without its members

@@ -25,6 +25,12 @@ func TestParse(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a value that is null is not absent", func(t *testing.T) {
+		req := request(t, `{"op":"remove","path":"members","Value":null},{"op":"remove","path":"members"}`)
+		if req.Operations[0].Absent || !req.Operations[1].Absent {
+			t.Errorf("got %+v", req.Operations)
+		}
+	})
 	t.Run("an empty path is none", func(t *testing.T) {
 		for _, path := range []string{`""`, `null`, `" "`} {
 			if req := request(t, `{"op":"add","path":`+path+`,"value":{}}`); req.Operations[0].Path != nil {

@@ -175,6 +175,13 @@ func TestApplyUser(t *testing.T) {
 			`{"userName":"a","urn:example:ext":{"a":1,"b":2}}`},
 		{"fact 46: read-only attributes in a value are ignored", alice,
 			`{"op":"replace","value":{"id":"1","meta":{"version":"x"},"groups":[],"schemas":[],"password":"secret","active":true}}`, alice},
+		{"fact 46: passwords are ignored under unknown URNs too", `{"userName":"a","urn:x:1.0:User":{"o":{"a":1}}}`,
+			`{"op":"add","path":"urn:x:1.0:User:password","value":"s"},{"op":"replace","path":"urn:x:1.0:User:o.PassWord","value":"s"},` +
+				`{"op":"add","path":"urn:x:1.0:User","value":{"Password":"s","list":[{"n":1,"PASSWORD":"s"}],"o.password":"s"}},` +
+				`{"op":"replace","path":"urn:y:1.0:User","value":{"password":"s"}},{"op":"replace","path":"urn:x:1.0:User","value":[{"password":"s"}]},` +
+				`{"op":"replace","value":{"urn:x:1.0:User:password":"s","urn:y:1.0:User":{"deep":{"password":"s"}}}},{"op":"add","path":"urn:example:password","value":"s"},` +
+				`{"op":"add","path":"urn:x:1.0:User:o","value":{"password":"s"}},{"op":"remove","path":"urn:x:1.0:User:password"}`,
+			`{"userName":"a","urn:x:1.0:User":{"o":{"a":1},"list":[{"n":1}]}}`},
 		{"fact 7: unknown attributes are dropped", alice,
 			`{"op":"add","path":"nickNam","value":"x"},{"op":"add","path":"name.giveName","value":"x"},{"op":"add","path":"password","value":"x"},{"op":"add","path":"emails[type eq \"work\"].valu","value":"x"},{"op":"add","value":{"not a name":1,"members":[]}}`, alice},
 		{"fact 75: both dialects disable", alice, `{"op":"Replace","path":"active","value":"False"}`, strings.Replace(alice, `"active":true`, `"active":false`, 1)},

@@ -117,6 +117,11 @@ func decodeEntry(rt *ResourceType, out map[string]any, e entry) error {
 			}
 			return within(ref.URN, ":", err)
 		}
+		if value == nil && e.value != nil && ref.Sub == nil && ref.Attr.Type == Boolean {
+			// Nothing where yes or no belongs is neither. Taken for unassigned it
+			// would be the default: access for a user that may be a leaver.
+			return within(ref.URN, ":", wrongType(ref.Attr, e.value))
+		}
 	}
 	if value == nil {
 		return nil

@@ -75,7 +75,7 @@ func TestDecodeUser(t *testing.T) {
 		},
 		{
 			"fact 40k: empty strings, arrays and objects are unassigned",
-			`{"userName":"a","title":"","emails":[],"phoneNumbers":[{"value":"","type":""}],"name":{"givenName":""},"active":"","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":""}}`,
+			`{"userName":"a","title":"","emails":[],"phoneNumbers":[{"value":"","type":""}],"name":{"givenName":""},"active":null,"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":""}}`,
 			`{"userName":"a"}`,
 		},
 		{
@@ -127,6 +127,12 @@ func TestDecodeUser(t *testing.T) {
 			"fact 46: read-only attributes and the password are ignored",
 			`{"id":"i","userName":"a","password":"secret","groups":[{"value":"g"}],"meta":{"version":"1"}}`,
 			`{"userName":"a"}`,
+		},
+		{
+			"fact 46: the password under unknown URNs is ignored too",
+			`{"userName":"a","urn:x:1.0:User":{"password":"s","tag":"x","o":[{"PassWord":"s","n":1}],"o.password":"s"},"urn:y:1.0:User":{"PASSWORD":"s"},` +
+				`"urn:x:1.0:User:Password":"s","urn:x:1.0:User:p.password":"s","urn:z:1.0:User:p":{"password":{"value":"s"}},"urn:example:password":{"value":"s"}}`,
+			`{"userName":"a","urn:x:1.0:User":{"tag":"x","o":[{"n":1}]}}`,
 		},
 		{
 			"defaultRemoteIdentity at the top level",
@@ -191,6 +197,9 @@ func TestDecodeErrors(t *testing.T) {
 		{User, `{"userName":["a","b"]}`, "userName", "expected a string, got an array of 2 values"},
 		{User, `{"userName":{"x":"a"}}`, "userName", "expected a string, got an object"},
 		{User, `{"userName":"a","active":"maybe"}`, "active", "expected a boolean (true or false), got a string"},
+		{User, `{"userName":"a","active":""}`, "active", "expected a boolean (true or false), got a string"},
+		{User, `{"userName":"a","ACTIVE":[]}`, "active", "expected a boolean"},
+		{User, `{"userName":"a","` + UserURN + `:active":{}}`, "active", "expected a boolean"},
 		{User, `{"userName":"a","active":1}`, "active", "got a number"},
 		{User, `{"userName":"a","name":"x"}`, "name", "expected an object, got a string"},
 		{User, `{"userName":"a","name":{"givenName":true}}`, "name.givenName", "expected a string, got a boolean"},

@@ -140,8 +140,9 @@ func Key(m map[string]any, key string) string {
 
 // Find looks a name up. An unqualified name is looked for in the core schema
 // and then in the extensions: clients write "manager" for the enterprise
-// extension's. ok is false when there is no such attribute; if Ref.Attr is set
-// nevertheless, then only the sub-attribute is unknown.
+// extension's. ok is false when there is no such attribute, and for passwords
+// anywhere; if Ref.Attr is set nevertheless, then only the sub-attribute is
+// unknown.
 func (rt *ResourceType) Find(n Name) (ref Ref, ok bool) {
 	switch ext := rt.Extension(n.URN); {
 	case n.URN == "" || rt.Core.is(n.URN):
@@ -167,6 +168,8 @@ func (rt *ResourceType) Find(n Name) (ref Ref, ok bool) {
 		ref.Attr = ext.Find(n.Attr)
 	case isKnownURN(n.URN):
 		// Another resource type's schema.
+		return Ref{}, false
+	case IsPassword(n.URN) || IsPassword(n.Attr) || IsPassword(n.Sub):
 		return Ref{}, false
 	default:
 		return Ref{URN: n.URN, AttrName: n.Attr, SubName: n.Sub}, true

@@ -171,13 +171,14 @@ func isEmpty(v any) bool {
 }
 
 // Clean returns a deep copy of a value without whatever means unassigned; nil
-// if nothing is left. It is the canonical form of values without a definition.
+// if nothing is left, and without passwords. It is the canonical form of values
+// without a definition.
 func Clean(v any) any {
 	switch t := v.(type) {
 	case map[string]any:
 		m := make(map[string]any, len(t))
 		for k, e := range t {
-			if e = Clean(e); e != nil {
+			if e = Clean(e); e != nil && !IsPassword(k) {
 				m[k] = e
 			}
 		}
@@ -195,4 +196,10 @@ func Clean(v any) any {
 		return nil
 	}
 	return v
+}
+
+// IsPassword says whether a key or path ends in password, in any case. Passwords
+// are nowhere stored: in schemas they don't exist, and elsewhere they are dropped.
+func IsPassword(name string) bool {
+	return strings.EqualFold(name[strings.LastIndexAny(name, ".:")+1:], "password")
 }

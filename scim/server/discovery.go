@@ -42,7 +42,7 @@ func getServiceProviderConfig(_ context.Context, _ *handler, x *exchange) (respo
 
 // refuseFilter is RFC 7644 section 4: discovery can't be filtered.
 func (x *exchange) refuseFilter() error {
-	if !x.params.has("filter") {
+	if !x.params.has(filterParam) {
 		return nil
 	}
 	return &scim.Error{Status: http.StatusForbidden, Detail: "the discovery endpoints take no filter"}

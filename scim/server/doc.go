@@ -11,4 +11,9 @@
 // limit (429), the route (404, 405, 501), the body's limits (413, 415, 400), and
 // then the operation. Every answer has a request id, and every body is
 // application/scim+json, errors and panics included.
+//
+// The exception is what net/http itself refuses before it calls a handler:
+// headers larger than MaxHeader (431) and requests that are no HTTP (400) are
+// answered in plain text and without a request id, and the connection is closed.
+// Nothing of such a request has been looked at, so it is in no metric or log.
 package server

@@ -12,7 +12,7 @@ import (
 // members is the attribute of groups that is only read where it is shown.
 const members = "members"
 
-func listGroups(ctx context.Context, _ *handler, x *exchange) (response, error) {
+func listGroups(ctx context.Context, h *handler, x *exchange) (response, error) {
 	s, err := x.params.shape(schema.Group)
 	if err != nil {
 		return response{}, err
@@ -21,7 +21,9 @@ func listGroups(ctx context.Context, _ *handler, x *exchange) (response, error) 
 	if err != nil {
 		return response{}, err
 	}
-	q.WithMembers = s.shows(members)
+	if s.shows(members) {
+		return h.listWithMembers(ctx, x, s, q)
+	}
 	page, err := x.directory.Groups(ctx, q)
 	if err != nil {
 		return response{}, err
@@ -75,7 +77,10 @@ func replaceGroup(ctx context.Context, h *handler, x *exchange) (response, error
 	if err != nil {
 		return response{}, err
 	}
-	mentioned := patch.MentionsMembers(body)
+	mentioned, err := patch.MentionsMembers(body, next)
+	if err != nil {
+		return response{}, err
+	}
 	updated, err := h.updateGroup(ctx, x, s.shows(members),
 		func(current scim.Resource, _ scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
 			group, change := patch.ReplaceGroup(current, next, mentioned)

@@ -197,6 +197,16 @@ func TestGroups(t *testing.T) {
 		s.do("PUT", "/Groups/"+unknownID, `{"displayName":"x"}`).wantError(404, "")
 	})
 
+	t.Run("facts 57, 58 and 65: nobody loses access by a null or by members without ids", func(t *testing.T) {
+		group := create(a, b)
+		s.patch("/Groups/"+group, `{"op":"Replace","path":"members","value":[{"display":"only display"}]}`).wantError(400, "invalidValue")
+		s.do("PUT", "/Groups/"+group, `{"displayName":"Kept","members":[{"display":"only display"}]}`).wantError(400, "invalidValue")
+		s.patch("/Groups/"+group, `{"op":"Remove","path":"members","value":null}`).want(204)
+		s.patch("/Groups/"+group, `{"op":"Replace","path":"members","value":null}`).want(204)
+		s.do("PUT", "/Groups/"+group, `{"displayName":"Kept","members":null}`).want(200)
+		s.wantMembers(group, a, b)
+	})
+
 	t.Run("a PATCH of a group is atomic", func(t *testing.T) {
 		group := create(a)
 		s.patch("/Groups/"+group, `{"op":"Add","path":"members","value":`+value(b)+`},{"op":"replace","path":"displayName","value":""}`).want(400)

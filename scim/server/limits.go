@@ -35,6 +35,13 @@ const (
 	// MaxInFlight is how many requests are worked on at once.
 	MaxInFlight = 256
 
+	// MaxListedMembers is how many members the groups of one list have together;
+	// groups beyond are for the next page. A single group is never cut.
+	// MaxMemberLists is how many lists with members are made and sent at once.
+	// Together they bound the memory that such lists take.
+	MaxListedMembers = 50_000
+	MaxMemberLists   = 4
+
 	// ProviderRate and ProviderBurst limit the authenticated requests of one
 	// provider, in requests per second and in requests. A full sync looks every
 	// user up before it writes, so this is more than twice the writes that the API
@@ -68,19 +75,23 @@ const (
 // Limits overrides the constants above; zero values stand for them. A rate of
 // math.MaxFloat64 is no limit.
 type Limits struct {
-	MaxBody        int64
-	RequestTimeout time.Duration
-	MaxInFlight    int
-	ProviderRate   float64
-	ProviderBurst  int
-	FailureRate    float64
-	FailureBurst   int
+	MaxBody          int64
+	RequestTimeout   time.Duration
+	MaxInFlight      int
+	MaxListedMembers int
+	MaxMemberLists   int
+	ProviderRate     float64
+	ProviderBurst    int
+	FailureRate      float64
+	FailureBurst     int
 }
 
 func (l Limits) withDefaults() Limits {
 	l.MaxBody = orDefault(l.MaxBody, MaxBody)
 	l.RequestTimeout = orDefault(l.RequestTimeout, RequestTimeout)
 	l.MaxInFlight = orDefault(l.MaxInFlight, MaxInFlight)
+	l.MaxListedMembers = orDefault(l.MaxListedMembers, MaxListedMembers)
+	l.MaxMemberLists = orDefault(l.MaxMemberLists, MaxMemberLists)
 	l.ProviderRate = orDefault(l.ProviderRate, ProviderRate)
 	l.ProviderBurst = orDefault(l.ProviderBurst, ProviderBurst)
 	l.FailureRate = orDefault(l.FailureRate, FailureRate)

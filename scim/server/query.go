@@ -20,17 +20,37 @@ type params struct {
 }
 
 // parseParams splits a query. url.ParseQuery isn't used, because it drops what
-// it can't read: a filter that is dropped matches everybody.
-func parseParams(query string) params {
+// it can't read: a filter that is dropped matches everybody. So names are read
+// in any case, and of two values none is chosen.
+func parseParams(query string) (params, error) {
 	p := params{raw: map[string]string{}}
 	for pair := range strings.SplitSeq(query, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		switch name {
-		case "filter", "startIndex", "count", "attributes", "excludedAttributes":
-			p.raw[name] = value
+		encoded, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(encoded)
+		if err != nil {
+			continue
+		}
+		for _, known := range []string{filterParam, "startIndex", "count", "attributes", "excludedAttributes"} {
+			if !strings.EqualFold(name, known) {
+				continue
+			}
+			if p.has(known) {
+				return p, scim.BadRequest(paramError(known), "the parameter %s is there twice: send it once", known)
+			}
+			p.raw[known] = value
 		}
 	}
-	return p
+	return p, nil
+}
+
+const filterParam = "filter"
+
+// paramError is the type of the error for what is wrong with a parameter.
+func paramError(name string) scim.Type {
+	if name == filterParam {
+		return scim.InvalidFilter
+	}
+	return scim.InvalidValue
 }
 
 func (p params) has(name string) bool {
@@ -42,11 +62,7 @@ func (p params) has(name string) bool {
 func (p params) get(name string) (string, error) {
 	value, err := url.QueryUnescape(p.raw[name])
 	if err != nil || !utf8.ValidString(value) {
-		kind := scim.InvalidValue
-		if name == "filter" {
-			kind = scim.InvalidFilter
-		}
-		return "", scim.BadRequest(kind, "the parameter %s is not percent-encoded UTF-8", name)
+		return "", scim.BadRequest(paramError(name), "the parameter %s is not percent-encoded UTF-8", name)
 	}
 	return value, nil
 }
@@ -84,7 +100,7 @@ func (p params) query(rt *schema.ResourceType) (q scim.Query, err error) {
 	}
 	q.StartIndex = max(q.StartIndex, 1)
 	q.Count = min(max(q.Count, 0), MaxPage)
-	text, err := p.get("filter")
+	text, err := p.get(filterParam)
 	if err != nil {
 		return q, err
 	}

@@ -122,6 +122,23 @@ func TestFilters(t *testing.T) {
 		}
 	})
 
+	t.Run("fact 23: a filter under a misspelt name is a filter, not a list of everybody", func(t *testing.T) {
+		for _, name := range []string{"Filter", "FILTER", "%66ilter", "f%49lter"} {
+			s.do("GET", "/Users?"+name+"=userName+eq+%22boss@example.com%22", "").want(200).has("totalResults", 1, "Resources/0/id", boss)
+		}
+		s.do("GET", "/Users?StartIndex=2&COUNT=1", "").want(200).has("startIndex", 2, "itemsPerPage", 1)
+	})
+
+	t.Run("a parameter that is there twice is 400", func(t *testing.T) {
+		for query, scimType := range map[string]string{
+			"filter=userName+eq+%22x%22&filter=": "invalidFilter", "filter=&Filter=userName+pr": "invalidFilter",
+			"count=1&count=1": "invalidValue", "attributes=id&ATTRIBUTES=userName": "invalidValue",
+		} {
+			s.do("GET", "/Users?"+query, "").wantError(400, scimType)
+		}
+		s.do("GET", "/Users?aadOptscim062020&aadOptscim062020&count=1", "").want(200)
+	})
+
 	t.Run("fact 35: inactive users are found", func(t *testing.T) {
 		id := s.createUser("leaver@example.com")
 		s.patch("/Users/"+id, `{"op":"Replace","path":"active","value":"False"}`).want(200).has("active", false)
@@ -245,16 +262,16 @@ func TestProjection(t *testing.T) {
 
 	t.Run("fact 34: attributes leave id and schemas", func(t *testing.T) {
 		for query, want := range map[string]string{
-			"attributes=userName,emails":                   "emails id schemas userName",
-			"attributes=emails%5Btype+eq+%22work%22%5D":    "emails id schemas",
-			"attributes=USERNAME, title":                   "id schemas title userName",
-			"attributes=id":                                "id schemas",
-			"attributes=nonsense":                          "id schemas",
-			"attributes=" + enterpriseURN + ":department":  "id schemas " + enterpriseURN,
-			"attributes=meta.location":                     "id meta schemas",
-			"attributes=":                                  "active emails groups id meta schemas title " + enterpriseURN + " userName",
-			"excludedAttributes=groups,meta,emails,id":     "active id schemas title " + enterpriseURN + " userName",
-			"excludedAttributes=groups&excludedAttributes": "active emails groups id meta schemas title " + enterpriseURN + " userName",
+			"attributes=userName,emails":                  "emails id schemas userName",
+			"attributes=emails%5Btype+eq+%22work%22%5D":   "emails id schemas",
+			"attributes=USERNAME, title":                  "id schemas title userName",
+			"attributes=id":                               "id schemas",
+			"attributes=nonsense":                         "id schemas",
+			"attributes=" + enterpriseURN + ":department": "id schemas " + enterpriseURN,
+			"attributes=meta.location":                    "id meta schemas",
+			"attributes=":                                 "active emails groups id meta schemas title " + enterpriseURN + " userName",
+			"excludedAttributes=groups,meta,emails,id":    "active id schemas title " + enterpriseURN + " userName",
+			"EXCLUDEDattributes=groups":                   "active emails id meta schemas title " + enterpriseURN + " userName",
 		} {
 			query = strings.ReplaceAll(query, " ", "+")
 			for _, path := range []string{"/Users/" + alice + "?" + query, "/Users?filter=userName+eq+alice&" + query} {

@@ -42,15 +42,18 @@ type Options struct {
 }
 
 type handler struct {
-	backend   Backend
-	options   Options
-	limits    Limits
-	log       *slog.Logger
-	metrics   *metrics
-	now       func() time.Time
-	inFlight  chan struct{}
-	providers *buckets
-	failures  *buckets
+	backend  Backend
+	options  Options
+	limits   Limits
+	log      *slog.Logger
+	metrics  *metrics
+	now      func() time.Time
+	inFlight chan struct{}
+	// memberLists has an element for each list of groups with members that is
+	// being made or sent.
+	memberLists chan struct{}
+	providers   *buckets
+	failures    *buckets
 }
 
 // New returns the SCIM server.
@@ -70,6 +73,7 @@ func New(b Backend, o Options) http.Handler {
 		h.now = time.Now
 	}
 	h.inFlight = make(chan struct{}, h.limits.MaxInFlight)
+	h.memberLists = make(chan struct{}, h.limits.MaxMemberLists)
 	h.providers = newBuckets(h.limits.ProviderRate, h.limits.ProviderBurst)
 	h.failures = newBuckets(h.limits.FailureRate, h.limits.FailureBurst)
 	return h
@@ -91,6 +95,8 @@ type exchange struct {
 	base string
 	// logID is the id of the resource, for the log.
 	logID string
+	// sent, if not nil, is called when the answer has been sent.
+	sent func()
 }
 
 // ServeHTTP implements http.Handler.
@@ -103,6 +109,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	ctx, cancel := context.WithTimeout(r.Context(), h.limits.RequestTimeout)
 	defer cancel()
+	defer func() {
+		if x.sent != nil {
+			x.sent()
+		}
+	}()
 	res, err := h.guard(ctx, x)
 	if err != nil {
 		res = h.failure(ctx, x, err)
@@ -144,7 +155,9 @@ func (h *handler) guard(ctx context.Context, x *exchange) (res response, err err
 	if err != nil {
 		return response{}, err
 	}
-	x.params = parseParams(x.URL.RawQuery)
+	if x.params, err = parseParams(x.URL.RawQuery); err != nil {
+		return response{}, err
+	}
 	return op(ctx, h, x)
 }
 

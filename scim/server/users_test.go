@@ -261,3 +261,32 @@ func TestLifecycle(t *testing.T) {
 		s.do("GET", "/Users/"+stays, "").want(200).has("groups", nil)
 	})
 }
+
+func TestWhatIsNoAnswerToActive(t *testing.T) {
+	s := start(t, server.Options{})
+	id := s.do("POST", "/Users", `{"userName":"leaver","active":false}`).want(201).id()
+	for _, active := range []string{`""`, `[]`, `{}`} {
+		s.do("POST", "/Users", `{"userName":"new","active":`+active+`}`).wantError(400, "invalidValue")
+		s.do("PUT", "/Users/"+id, `{"userName":"leaver","active":`+active+`}`).wantError(400, "invalidValue")
+	}
+	s.do("GET", "/Users/"+id, "").want(200).has("active", false)
+	s.do("PUT", "/Users/"+id, `{"userName":"leaver","active":null}`).want(200).has("active", false)
+	s.do("POST", "/Users", `{"userName":"new","active":null}`).want(201).has("active", true)
+}
+
+func TestPasswordsOfUnknownExtensions(t *testing.T) {
+	const urn = "urn:example:params:2.0:User"
+	s := start(t, server.Options{})
+	body := `{"userName":"alice",%q:{"tag":"x","Password":"s3cret","deep":{"PASSWORD":"s3cret"}},"` + urn + `:password":"s3cret"}`
+	replies := []*reply{s.do("POST", "/Users", fmt.Sprintf(body, urn)).want(201)}
+	path := "/Users/" + replies[0].id()
+	replies = append(replies,
+		s.do("PUT", path, fmt.Sprintf(body, urn)).want(200),
+		s.patch(path, `{"op":"add","path":"`+urn+`:passWord","value":"s3cret"},{"op":"add","path":"`+urn+`","value":{"password":"s3cret"}}`).want(200),
+		s.do("GET", path, "").want(200))
+	for _, r := range replies {
+		if r.has(urn, map[string]any{"tag": "x"}); strings.Contains(string(r.raw), "s3cret") {
+			t.Errorf("a password is shown: %s", r.raw)
+		}
+	}
+}
