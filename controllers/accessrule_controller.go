@@ -43,16 +43,19 @@ type ruleReconciler struct {
 	pending sync.Map
 	// cost is how long the last reconcile of a rule took: name to Duration.
 	cost sync.Map
+	// disturbed are rules of which a binding changed during a write that failed.
+	disturbed sync.Map
 	// suspects may have lost the role of a rule.
 	suspects suspects
 }
 
 // Reconcile brings the bindings of one rule in line, and then says so.
 func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	start := time.Now()
 	since, waiting := r.pending.LoadAndDelete(req.Name)
 	result, err := r.reconcile(ctx, req.Name)
-	r.cost.Store(req.Name, time.Since(start))
+	if _, disturbed := r.disturbed.LoadAndDelete(req.Name); disturbed && err == nil {
+		result = ctrl.Result{RequeueAfter: time.Millisecond}
+	}
 	switch {
 	case err != nil && waiting:
 		r.pending.LoadOrStore(req.Name, since)
@@ -71,6 +74,8 @@ func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Resul
 	if !found || cached.DeletionTimestamp != nil {
 		return ctrl.Result{}, r.withdrawAll(ctx, name, cached)
 	}
+	start := time.Now()
+	defer func() { r.cost.Store(name, time.Since(start)) }()
 	rule := latest(r.recent, cached)
 	// Bindings are read before users: what somebody writes in between fails our
 	// write, instead of being undone by what we knew before.
@@ -88,7 +93,7 @@ func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Resul
 	plan := projection.Make(rule, d.subjects, d.targets, existing)
 	var refusals []projection.Refusal
 	if !plan.Empty() {
-		refusals, err = r.writer().Apply(ctx, rule, plan)
+		refusals, err = r.writer(name).Apply(ctx, rule, plan)
 	}
 	if apierrors.IsConflict(err) {
 		// Somebody wrote in between; nothing to tell anybody about.
@@ -117,12 +122,19 @@ func (r *ruleReconciler) withdrawAll(ctx context.Context, name string, rule *v1a
 	}
 	r.cost.Delete(name)
 	r.suspects.take(name)
-	_, err = r.writer().Apply(ctx, rule, projection.Make(rule, nil, nil, existing))
+	_, err = r.writer(name).Apply(ctx, rule, projection.Make(rule, nil, nil, existing))
 	return err
 }
 
-func (r *ruleReconciler) writer() *projection.Writer {
-	return &projection.Writer{Client: r.client, Live: r.live, Writing: r.recent.expect, Written: r.recent.remember}
+func (r *ruleReconciler) writer(rule string) *projection.Writer {
+	return &projection.Writer{
+		Client: r.client, Live: r.live, Writing: r.recent.expect, Written: r.recent.remember,
+		Failed: func(o client.Object, err error) {
+			if r.recent.failed(o, err) {
+				r.disturbed.Store(rule, true)
+			}
+		},
+	}
 }
 
 // declaration is what a rule asks for now.
@@ -139,7 +151,7 @@ type declaration struct {
 func (r *ruleReconciler) declare(ctx context.Context, rule *v1alpha1.AccessRule) (declaration, error) {
 	var d declaration
 	role, err := r.role(ctx, rule.Spec.Role)
-	if err != nil || role == nil {
+	if err != nil || role == nil || role.DeletionTimestamp != nil {
 		return d, err
 	}
 	d.roleExists = true

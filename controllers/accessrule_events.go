@@ -131,13 +131,15 @@ func (l look) rulesOf(ctx context.Context, u *v1alpha1.ProvisionedUser, change u
 // rolesOf are the names of the roles that a change of a user is about.
 func (l look) rolesOf(ctx context.Context, u *v1alpha1.ProvisionedUser, change userChange) ([]string, error) {
 	var names []string
-	for _, id := range change.roleIDs {
-		role, err := l.roleByID(ctx, u.Spec.Provider, id)
-		if err != nil {
-			return nil, err
-		}
-		if role != nil {
-			names = append(names, role.Name)
+	for _, provider := range change.providers {
+		for _, id := range change.roleIDs {
+			role, err := l.roleByID(ctx, provider, id)
+			if err != nil {
+				return nil, err
+			}
+			if role != nil {
+				names = append(names, role.Name)
+			}
 		}
 	}
 	if change.whole {
@@ -154,7 +156,7 @@ func (l look) rolesOf(ctx context.Context, u *v1alpha1.ProvisionedUser, change u
 }
 
 func (r *ruleReconciler) roleChanged(ctx context.Context, old, role *v1alpha1.ProvisionedRole, q queue) {
-	if old != nil && role != nil && old.Spec.ID == role.Spec.ID && old.Spec.Provider == role.Spec.Provider {
+	if sameRole(old, role) {
 		return
 	}
 	either := role

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -36,6 +37,17 @@ func (b base) patchStatus(ctx context.Context, current, desired client.Object) e
 		return client.IgnoreNotFound(fmt.Errorf("patch the status of %q: %w", desired.GetName(), err))
 	}
 	b.recent.remember(desired)
+	// The event may have come before the answer. The cache has every object whose
+	// event came, so that either it shows here or the event is still to come.
+	cached, _ := reflect.New(reflect.TypeOf(desired).Elem()).Interface().(client.Object)
+	switch found, err := b.get(ctx, desired.GetName(), cached); {
+	case err != nil:
+		return err
+	case !found:
+		b.recent.forget(desired)
+	default:
+		b.recent.seen(cached)
+	}
 	return nil
 }
 

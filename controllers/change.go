@@ -18,6 +18,9 @@ type userChange struct {
 	// roleIDs are the memberships that it is about: all, or those that came and
 	// went.
 	roleIDs []string
+	// providers are those whose roles the ids can mean: the user's, before and
+	// now.
+	providers []string
 	// loses says that the user may have less than before.
 	loses bool
 	// subjects are the folded names that the user may have claimed before or
@@ -42,6 +45,11 @@ func compareUsers(old, user *v1alpha1.ProvisionedUser) userChange {
 			!equality.Semantic.DeepEqual(old.Spec.Emails, user.Spec.Emails) ||
 			!equality.Semantic.DeepEqual(old.Spec.ServiceAccountRef, user.Spec.ServiceAccountRef)
 		c.loses = c.whole && !access.Suspended(old, nil)
+	}
+	for _, u := range []*v1alpha1.ProvisionedUser{old, user} {
+		if u != nil && !slices.Contains(c.providers, u.Spec.Provider) {
+			c.providers = append(c.providers, u.Spec.Provider)
+		}
 	}
 	before, now := memberships(old), memberships(user)
 	if c.whole {
@@ -79,7 +87,7 @@ func compareUsers(old, user *v1alpha1.ProvisionedUser) userChange {
 type decision struct {
 	provider, id, userName, externalID, remoteIdentity string
 	userType                                           v1alpha1.UserType
-	active, deleted, suspend                           bool
+	active, deleted, suspend, leaving                  bool
 	suspensions                                        int64
 }
 
@@ -90,7 +98,15 @@ func decisive(u *v1alpha1.ProvisionedUser) decision {
 		remoteIdentity: s.RemoteIdentity, userType: s.Type,
 		active: s.Active == nil || *s.Active, deleted: s.DeprovisionedAt != nil,
 		suspend: s.Suspend, suspensions: s.Suspensions,
+		leaving: u.DeletionTimestamp != nil,
 	}
+}
+
+// sameRole says that a role reaches its members as before.
+func sameRole(old, role *v1alpha1.ProvisionedRole) bool {
+	return old != nil && role != nil &&
+		old.Spec.Provider == role.Spec.Provider && old.Spec.ID == role.Spec.ID &&
+		(old.DeletionTimestamp == nil) == (role.DeletionTimestamp == nil)
 }
 
 func memberships(u *v1alpha1.ProvisionedUser) map[string]v1alpha1.Membership {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -63,6 +64,10 @@ func (r *providerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	}
 	cached := &v1alpha1.IdentityProvider{}
 	if found, err := r.get(ctx, req.Name, cached); !found || cached.DeletionTimestamp != nil {
+		if !found && err == nil {
+			usersByState.DeletePartialMatch(prometheus.Labels{"provider": req.Name})
+			r.counted.Delete(req.Name)
+		}
 		return ctrl.Result{}, err
 	}
 	p := latest(r.recent, cached)

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -98,7 +99,10 @@ func (l look) attachments(ctx context.Context, field, value string) ([]*v1alpha1
 	if err := l.list(ctx, &list, field, value); err != nil {
 		return nil, err
 	}
-	return pointers(list.Items), nil
+	// One that is being deleted gives nothing, however long a finalizer holds it.
+	return slices.DeleteFunc(pointers(list.Items), func(a *v1alpha1.RoleAttachment) bool {
+		return a.DeletionTimestamp != nil
+	}), nil
 }
 
 func (l look) rules(ctx context.Context, role string) ([]*v1alpha1.AccessRule, error) {

@@ -24,12 +24,15 @@ import (
 // countDelay gathers the changes of one role's members before they are counted.
 const countDelay = 200 * time.Millisecond
 
+// maxPause is how old counts may get.
+const maxPause = 10 * time.Second
+
 // roleReconciler counts what a role has: members, holders, bindings.
 type roleReconciler struct {
 	base
 	interval time.Duration
-	// written is when a role's status was last written: name to time.Time.
-	written sync.Map
+	// rest is until when a role's status is not written again: name to time.Time.
+	rest sync.Map
 }
 
 func (r *roleReconciler) setup(mgr ctrl.Manager) error {
@@ -45,11 +48,12 @@ func (r *roleReconciler) setup(mgr ctrl.Manager) error {
 // Reconcile implements reconcile.Reconciler.
 func (r *roleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	cached := &v1alpha1.ProvisionedRole{}
-	if found, err := r.get(ctx, req.Name, cached); !found || cached.DeletionTimestamp != nil {
-		r.written.Delete(req.Name)
+	if found, err := r.get(ctx, req.Name, cached); !found {
+		r.rest.Delete(req.Name)
 		return ctrl.Result{}, err
 	}
 	role := latest(r.recent, cached)
+	start := time.Now()
 	if wait := r.wait(role); wait > 0 {
 		return ctrl.Result{RequeueAfter: wait}, nil
 	}
@@ -63,7 +67,7 @@ func (r *roleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		if err := r.patchStatus(ctx, role, desired); err != nil {
 			return ctrl.Result{}, err
 		}
-		r.written.Store(role.Name, time.Now())
+		r.rest.Store(role.Name, time.Now().Add(pause(r.interval, time.Since(start))))
 	}
 	return r.after(next), nil
 }
@@ -71,11 +75,18 @@ func (r *roleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 // wait is how long the counts of a hot role have to be held back. A change of
 // the role itself is shown at once.
 func (r *roleReconciler) wait(role *v1alpha1.ProvisionedRole) time.Duration {
-	last, ok := r.written.Load(role.Name)
+	until, ok := r.rest.Load(role.Name)
 	if !ok || role.Status.ObservedGeneration != role.Generation {
 		return 0
 	}
-	return r.interval - time.Since(last.(time.Time))
+	return time.Until(until.(time.Time))
+}
+
+// pause is how long the counts of a role rest after they took some time to count
+// and write: the longer the busier the API server is.
+func pause(interval, took time.Duration) time.Duration {
+	const share = 50 // of the time, a hot role is being counted for one fiftieth
+	return min(max(interval, share*took), max(interval, maxPause))
 }
 
 // observe computes the status, and when time alone changes it.
@@ -116,8 +127,13 @@ func (r *roleReconciler) observe(ctx context.Context, role *v1alpha1.Provisioned
 	for _, rule := range rules {
 		status.Bindings += rule.Status.Bindings
 	}
-	setCondition(&status.Conditions, role, v1alpha1.ConditionReady, true, v1alpha1.ReasonReconciled,
-		"the members are counted")
+	if role.DeletionTimestamp == nil {
+		setCondition(&status.Conditions, role, v1alpha1.ConditionReady, true, v1alpha1.ReasonReconciled,
+			"the members are counted")
+	} else {
+		setCondition(&status.Conditions, role, v1alpha1.ConditionReady, false, access.ReasonLeaving,
+			"the object is being deleted: nobody holds the role")
+	}
 	if unresolved := role.Spec.UnresolvedMembers; len(unresolved) > 0 {
 		setCondition(&status.Conditions, role, v1alpha1.ConditionNestedGroupNotSynced, true, "UnresolvedMembers",
 			unresolvedMessage(unresolved))
@@ -141,8 +157,12 @@ func mayHold(u affected, p *v1alpha1.IdentityProvider, role *v1alpha1.Provisione
 
 func unresolvedMessage(ids []string) string {
 	const shown = 5
-	message := fmt.Sprintf("%d members are no users of this identity provider: nested groups are not resolved, assign their users directly (%s",
-		len(ids), strings.Join(ids[:min(shown, len(ids))], ", "))
+	members := "1 member is no user"
+	if len(ids) != 1 {
+		members = fmt.Sprintf("%d members are no users", len(ids))
+	}
+	message := fmt.Sprintf("%s of this identity provider: nested groups are not resolved, assign their users directly (%s",
+		members, strings.Join(ids[:min(shown, len(ids))], ", "))
 	if len(ids) > shown {
 		message += ", …"
 	}

@@ -35,7 +35,7 @@ type userReconciler struct {
 // Reconcile implements reconcile.Reconciler.
 func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	cached := &v1alpha1.ProvisionedUser{}
-	if found, err := r.get(ctx, req.Name, cached); !found || cached.DeletionTimestamp != nil {
+	if found, err := r.get(ctx, req.Name, cached); !found {
 		return ctrl.Result{}, err
 	}
 	u := latest(r.recent, cached)
@@ -46,6 +46,10 @@ func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	facts, missing, err := r.facts(ctx, u, all.of(u))
 	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if u.DeletionTimestamp != nil {
+		// Nothing is left to do but to say so.
+		return ctrl.Result{}, r.report(ctx, facts, all)
 	}
 	if expiry := tombstoneExpiry(u, facts.Provider); !expiry.IsZero() && !facts.Now.Before(expiry) {
 		return ctrl.Result{}, r.remove(ctx, u)

@@ -27,7 +27,9 @@ func (r *userReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.ProvisionedRole{}, on(false, r.roleChanged)).
 		Watches(&v1alpha1.RoleAttachment{}, on(false, r.attachmentChanged)).
 		Watches(&v1alpha1.IdentityProvider{}, on(false, r.providerChanged)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		// Few, because at a sync the status writes compete with those of the sync
+		// for the API server. No access waits for them.
+		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
 		Complete(r)
 }
 
@@ -75,22 +77,27 @@ func (r *userReconciler) otherChanged(ctx context.Context, old, u *v1alpha1.Prov
 // roleChanged: a role that comes or goes changes what its members hold. There
 // can be many, and access itself does not wait for them.
 func (r *userReconciler) roleChanged(ctx context.Context, old, role *v1alpha1.ProvisionedRole, q queue) {
-	either := role
 	switch {
-	case old != nil && role != nil:
+	case sameRole(old, role):
 		return
 	case role == nil:
-		either = old
 		r.dangling.deleted(old.Spec.ID, r.clock.Now())
 	default:
 		r.dangling.created(role.Spec.ID)
 	}
-	users, err := r.affectedBy(ctx, either)
-	if err != nil {
-		log.FromContext(ctx).Error(err, "Can't tell which users a role concerns", "role", either.Name)
-	}
-	for _, u := range users {
-		enqueue(q, idle, 0, u.Name)
+	for _, either := range []*v1alpha1.ProvisionedRole{old, role} {
+		if either == nil {
+			continue
+		}
+		there := *either
+		there.DeletionTimestamp = nil // its members are meant, though it gives them nothing
+		users, err := r.affectedBy(ctx, &there)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "Can't tell which users a role concerns", "role", either.Name)
+		}
+		for _, u := range users {
+			enqueue(q, idle, 0, u.Name)
+		}
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -30,6 +32,8 @@ type expectation struct {
 	object client.Object
 	// arrived is the event that came first, or nil.
 	arrived client.Object
+	// deleted are the objects of that name that went during the write.
+	deleted []types.UID
 }
 
 type objectKey struct {
@@ -66,21 +70,40 @@ func (r *recent) expects(o client.Object) bool {
 }
 
 func sameBinding(a, b client.Object) bool {
-	return slices.Equal(projection.BindingOf(a).Subjects, projection.BindingOf(b).Subjects) &&
+	return projection.RoleRefOf(a) == projection.RoleRefOf(b) &&
+		slices.Equal(projection.BindingOf(a).Subjects, projection.BindingOf(b).Subjects) &&
 		maps.Equal(a.GetLabels(), b.GetLabels()) &&
 		maps.Equal(a.GetAnnotations(), b.GetAnnotations()) &&
 		equality.Semantic.DeepEqual(a.GetOwnerReferences(), b.GetOwnerReferences())
 }
 
-// remember takes an object as the API server answered a write with it.
-func (r *recent) remember(o client.Object) {
+// failed is told of a binding whose write or deletion failed. It says whether an
+// event was taken for the echo of that write.
+func (r *recent) failed(o client.Object, err error) (arrived bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := keyOf(o)
 	e := r.expected[key]
 	delete(r.expected, key)
-	if e != nil && e.arrived != nil && !newer(o, e.arrived) {
-		// The cache has it already.
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		// What is remembered is past, or of another object. In doubt the cache is
+		// right, or a write that relies on it fails in turn.
+		delete(r.objects, key)
+	}
+	return e != nil && e.arrived != nil
+}
+
+// remember takes an object as the API server answered a write with it, and keeps
+// it.
+func (r *recent) remember(o client.Object) {
+	o.SetManagedFields(nil)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := keyOf(o)
+	e := r.expected[key]
+	delete(r.expected, key)
+	if e != nil && (slices.Contains(e.deleted, o.GetUID()) || (e.arrived != nil && !newer(o, e.arrived))) {
+		// The cache has it already, or it is gone again.
 		delete(r.objects, key)
 		return
 	}
@@ -91,8 +114,13 @@ func (r *recent) remember(o client.Object) {
 func (r *recent) forget(o client.Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.objects, keyOf(o))
-	delete(r.expected, keyOf(o))
+	key := keyOf(o)
+	if written, ok := r.objects[key]; ok && written.GetUID() == o.GetUID() {
+		delete(r.objects, key)
+	}
+	if e := r.expected[key]; e != nil {
+		e.deleted = append(e.deleted, o.GetUID())
+	}
 }
 
 // seen is told of each object that the cache has received. It drops what is
@@ -126,13 +154,20 @@ func (r *recent) all(match func(client.Object) bool) []client.Object {
 	return objects
 }
 
-// latest returns the newer of the cached object and what is remembered of it.
+// latest returns the newer of the cached object and what is remembered of it,
+// and drops what is no longer of use.
 func latest[T client.Object](r *recent, cached T) T {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if written, ok := r.objects[keyOf(cached)].(T); ok && newer(written, cached) && written.GetUID() == cached.GetUID() {
+	key := keyOf(cached)
+	written, ok := r.objects[key].(T)
+	if !ok {
+		return cached
+	}
+	if newer(written, cached) && written.GetUID() == cached.GetUID() {
 		return written
 	}
+	delete(r.objects, key)
 	return cached
 }
 

@@ -80,10 +80,11 @@ func (r *attachmentReconciler) userChanged(ctx context.Context, old, u *v1alpha1
 
 func (r *attachmentReconciler) roleChanged(ctx context.Context, old, role *v1alpha1.ProvisionedRole, q queue) {
 	switch {
-	case old == nil:
-		r.enqueueAttachments(ctx, q, index.AttachmentByRole, role.Name)
+	case sameRole(old, role):
 	case role == nil:
 		r.enqueueAttachments(ctx, q, index.AttachmentByRole, old.Name)
+	default:
+		r.enqueueAttachments(ctx, q, index.AttachmentByRole, role.Name)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 
@@ -32,6 +33,8 @@ type Writer struct {
 	Writing func(client.Object)
 	// Written is told of it afterwards, as the API server answered; may be nil.
 	Written func(client.Object)
+	// Failed is told of an object whose write or deletion failed; may be nil.
+	Failed func(client.Object, error)
 }
 
 // Refusal is a binding that the API server does not let us write, for a reason
@@ -43,36 +46,62 @@ type Refusal struct {
 }
 
 // Apply carries out a plan: withdrawals, then grants, then what is to be pruned.
-// A failure stops nothing but the pruning, which would take away what a failed
-// grant was to replace. The error is worth a retry; refusals are not.
+// A failure stops nothing but the pruning in its namespace, which would take away
+// what the failed write was to replace. The error is worth a retry; refusals are
+// not.
 func (w *Writer) Apply(ctx context.Context, rule *v1alpha1.AccessRule, plan *Plan) ([]Refusal, error) {
-	var refusals []Refusal
-	withdrawn, errWithdraw := w.each(ctx, rule, plan.Withdraw, w.withdraw)
-	granted, errGrant := w.each(ctx, rule, plan.Grant, w.grant)
-	refusals = append(withdrawn, granted...)
-	if err := errors.Join(errWithdraw, errGrant); err != nil {
-		return refusals, err
-	}
+	done := w.each(ctx, rule, plan.Withdraw, w.withdraw)
+	done.add(w.each(ctx, rule, plan.Grant, w.grant))
 	// What the rule no longer asks for goes also when its successor was refused.
-	pruned, err := w.each(ctx, rule, plan.Prune, w.withdraw)
-	return append(refusals, pruned...), err
+	prune := slices.DeleteFunc(slices.Clone(plan.Prune), func(b Binding) bool { return done.failed[b.Namespace] })
+	done.add(w.each(ctx, rule, prune, w.withdraw))
+	return done.refusals, errors.Join(done.errs...)
+}
+
+// outcome is what came of some writes.
+type outcome struct {
+	refusals []Refusal
+	errs     []error
+	// failed are the namespaces of errs.
+	failed map[string]bool
+}
+
+func (o *outcome) note(b Binding, refusal *Refusal, err error) {
+	if refusal != nil {
+		o.refusals = append(o.refusals, *refusal)
+	}
+	if err != nil {
+		o.errs = append(o.errs, err)
+		o.fail(b.Namespace)
+	}
+}
+
+func (o *outcome) fail(namespace string) {
+	if o.failed == nil {
+		o.failed = make(map[string]bool)
+	}
+	o.failed[namespace] = true
+}
+
+func (o *outcome) add(other outcome) {
+	o.refusals = append(o.refusals, other.refusals...)
+	o.errs = append(o.errs, other.errs...)
+	for namespace := range other.failed {
+		o.fail(namespace)
+	}
 }
 
 type write func(context.Context, *v1alpha1.AccessRule, Binding) (*Refusal, error)
 
-func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings []Binding, do write) ([]Refusal, error) {
+func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings []Binding, do write) (done outcome) {
 	if len(bindings) == 1 {
 		refusal, err := do(ctx, rule, bindings[0])
-		if refusal != nil {
-			return []Refusal{*refusal}, err
-		}
-		return nil, err
+		done.note(bindings[0], refusal, err)
+		return done
 	}
 	var (
-		mu       sync.Mutex
-		refusals []Refusal
-		errs     []error
-		group    errgroup.Group
+		mu    sync.Mutex
+		group errgroup.Group
 	)
 	group.SetLimit(parallelWrites)
 	for _, b := range bindings {
@@ -80,31 +109,35 @@ func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings [
 			refusal, err := do(ctx, rule, b)
 			mu.Lock()
 			defer mu.Unlock()
-			if refusal != nil {
-				refusals = append(refusals, *refusal)
-			}
-			if err != nil {
-				errs = append(errs, err)
-			}
+			done.note(b, refusal, err)
 			return nil
 		})
 	}
-	_ = group.Wait() // errors are collected in errs: one must not stop the others
-	slices.SortFunc(refusals, func(a, b Refusal) int {
+	_ = group.Wait() // errors are collected in done: one must not stop the others
+	slices.SortFunc(done.refusals, func(a, b Refusal) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
-	return refusals, errors.Join(errs...)
+	return done
 }
 
 // withdraw takes subjects out. Updating a binding asks for the right to bind its
-// role, and for the role to exist; when the API server refuses, the binding goes
-// as a whole, because a suspended user must not keep access for the sake of
-// others.
+// role, for the role to exist, and for all webhooks to agree; when it can't be
+// done, the binding goes as a whole, because a suspended user must not keep
+// access for the sake of others.
 func (w *Writer) withdraw(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) (*Refusal, error) {
 	if len(b.Subjects) == 0 {
 		return nil, w.delete(ctx, b)
 	}
 	err := w.update(ctx, rule, b)
+	if left := remaining(b); apierrors.IsInvalid(err) && len(left) > 0 && len(left) < len(b.Subjects) {
+		// One of those that were to come in is no good. Nobody else pays for it.
+		narrowed := b
+		narrowed.Subjects = left
+		if w.update(ctx, rule, narrowed) == nil {
+			refusal := refuse(b, err)
+			return &refusal, nil
+		}
+	}
 	switch {
 	case err == nil:
 		return nil, nil
@@ -115,9 +148,20 @@ func (w *Writer) withdraw(ctx context.Context, rule *v1alpha1.AccessRule, b Bind
 	case final(err):
 		refusal := refuse(b, err)
 		return &refusal, w.delete(ctx, b)
-	default:
+	case apierrors.IsConflict(err), apierrors.IsTooManyRequests(err), ctx.Err() != nil:
+		// Trying again is enough.
 		return nil, err
+	default:
+		// A webhook that can't be reached, for one, says nothing to a deletion.
+		return nil, errors.Join(err, w.delete(ctx, b))
 	}
+}
+
+// remaining are the subjects that the binding has and is to keep.
+func remaining(b Binding) []rbacv1.Subject {
+	return slices.DeleteFunc(slices.Clone(BindingOf(b.Current).Subjects), func(s rbacv1.Subject) bool {
+		return !slices.Contains(b.Subjects, s)
+	})
 }
 
 func (w *Writer) grant(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) (*Refusal, error) {
@@ -153,9 +197,20 @@ func settle(b Binding, err error) (*Refusal, error) {
 }
 
 // final says that the API server would answer the same again: a right is
-// missing, or the role, or the object is not valid.
+// missing, or the role, or the object is not valid, or a webhook denies it, which
+// by default is a 400 without a reason.
 func final(err error) bool {
-	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsNotFound(err)
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch status.Status().Code {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		return true
+	default:
+		return false
+	}
 }
 
 // gone says that the binding that was to be updated is not there, or not even
@@ -191,7 +246,7 @@ func (w *Writer) takeBack(ctx context.Context, rule *v1alpha1.AccessRule, b Bind
 		return &Refusal{Namespace: b.Namespace, Name: b.Name,
 			Message: fmt.Sprintf("%s exists and is not managed by Rollcall: it is left alone", b.path())}, nil
 	}
-	if roleRefOf(current) != RoleRef(rule) {
+	if RoleRefOf(current) != RoleRef(rule) {
 		b.Current = current
 		if err := w.delete(ctx, b); err != nil {
 			return nil, err
@@ -207,6 +262,7 @@ func (w *Writer) create(ctx context.Context, rule *v1alpha1.AccessRule, b Bindin
 	o := Declare(rule, b)
 	w.writing(o)
 	if err := w.Client.Create(ctx, o); err != nil {
+		w.failed(o, err)
 		return fmt.Errorf("create %s: %w", b.path(), err)
 	}
 	w.written(o)
@@ -217,6 +273,7 @@ func (w *Writer) update(ctx context.Context, rule *v1alpha1.AccessRule, b Bindin
 	o := Declare(rule, b)
 	w.writing(o)
 	if err := w.Client.Update(ctx, o); err != nil {
+		w.failed(o, err)
 		return fmt.Errorf("update %s: %w", b.path(), err)
 	}
 	w.written(o)
@@ -252,6 +309,9 @@ func (w *Writer) delete(ctx context.Context, b Binding) error {
 	o.SetNamespace(b.Namespace)
 	o.SetName(b.Name)
 	err := w.Client.Delete(ctx, o, client.Preconditions{UID: &uid})
+	if err != nil {
+		w.failed(o, err)
+	}
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete %s: %w", b.path(), err)
 	}
@@ -267,6 +327,12 @@ func (w *Writer) writing(o client.Object) {
 func (w *Writer) written(o client.Object) {
 	if w.Written != nil {
 		w.Written(o)
+	}
+}
+
+func (w *Writer) failed(o client.Object, err error) {
+	if w.Failed != nil {
+		w.Failed(o, err)
 	}
 }
 

@@ -128,7 +128,7 @@ func (m *maker) bind(namespace string, existing []Binding) {
 		switch {
 		case !named:
 			stale = append(stale, b)
-		case roleRefOf(b.Current) != m.ref:
+		case RoleRefOf(b.Current) != m.ref:
 			// It has our name and grants something else. The name has to be free
 			// before the right binding can be made.
 			m.withdraw(b, nil)
@@ -224,7 +224,8 @@ func sameSet(a, b []rbacv1.Subject) bool {
 	return slices.Equal(sorted, b)
 }
 
-func roleRefOf(o client.Object) rbacv1.RoleRef {
+// RoleRefOf is what a RoleBinding or ClusterRoleBinding refers to.
+func RoleRefOf(o client.Object) rbacv1.RoleRef {
 	switch o := o.(type) {
 	case *rbacv1.RoleBinding:
 		return o.RoleRef
