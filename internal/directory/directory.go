@@ -3,10 +3,8 @@ package directory
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -29,6 +27,10 @@ type Directory struct {
 	clock    clock.PassiveClock
 	// locks order the writers of one object, and of one name.
 	locks locks
+	// unsettled are the objects of which the cache may be too old.
+	unsettled unsettled
+	// unfinished are the groups whose creation was not acknowledged.
+	unfinished unfinished
 }
 
 var _ scim.Directory = (*Directory)(nil)
@@ -38,36 +40,6 @@ var _ scim.Directory = (*Directory)(nil)
 // cache.
 func New(c client.Client, live client.Reader, provider string, clock clock.PassiveClock) *Directory {
 	return &Directory{client: c, live: live, provider: provider, clock: clock}
-}
-
-// settleTimeout is how long the cache may take to see a write. It takes
-// milliseconds, unless the watch is broken.
-const settleTimeout = 10 * time.Second
-
-// settle waits until the cache has seen what this process wrote to the object,
-// given as the API server answered. It waits for no other object's writes.
-func (d *Directory) settle(ctx context.Context, written client.Object) error {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	into, err := empty(d.client, written)
-	if err != nil {
-		return err
-	}
-	var pace backoff
-	for {
-		err := d.client.Get(ctx, client.ObjectKeyFromObject(written), into, client.UnsafeDisableDeepCopy)
-		if err != nil {
-			return explain(client.IgnoreNotFound(err), "wait for the cache to see %s", written.GetName())
-		}
-		// While a broken watch is made up for by a list, the cache takes later
-		// writes of other objects in before this one.
-		if order, err := resourceversion.CompareResourceVersion(into.GetResourceVersion(), written.GetResourceVersion()); err != nil || order >= 0 {
-			return explain(err, "compare the versions of %s", written.GetName())
-		}
-		if err := pace.wait(ctx); err != nil {
-			return err
-		}
-	}
 }
 
 // cached reads an object by name, as the cache has it now.

@@ -3,7 +3,8 @@
 //
 // It reads from the manager's cache, through indexes alone, and every method
 // that has written waits until the cache has seen the write: whatever was
-// answered is seen by every later call. A search itself never waits, because it
+// answered is seen by every later call. What could not be waited for is settled
+// before the next write, and before the next read of that object. A search itself never waits, because it
 // would wait for the writes of all other clients too.
 //
 // A membership is one key in the user's spec.memberships, written as a merge

@@ -2,7 +2,8 @@ package directory
 
 import (
 	"context"
-	"time"
+	"maps"
+	"sync"
 
 	"github.com/google/uuid"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,10 +17,38 @@ import (
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
-// undoTimeout is how long it may take to remove a group that was made in vain.
-const undoTimeout = 5 * time.Second
+// unfinished are groups by folded displayName whose POST failed after they were
+// created, or may have been: nobody knows their ids.
+type unfinished struct {
+	mu sync.Mutex
+	id map[string]string
+}
 
-// CreateGroup implements scim.Directory.
+func (u *unfinished) set(displayName, id string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.id == nil {
+		u.id = map[string]string{}
+	}
+	u.id[fold.String(displayName)] = id
+}
+
+func (u *unfinished) get(displayName string) string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.id[fold.String(displayName)]
+}
+
+// clear forgets the group of that id.
+func (u *unfinished) clear(id string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	maps.DeleteFunc(u.id, func(_, other string) bool { return other == id })
+}
+
+// CreateGroup implements scim.Directory. When it fails, the group stays with the
+// members it has got, and the same request again goes on with it: a large group
+// would never be finished if each try began anew.
 func (d *Directory) CreateGroup(ctx context.Context, group scim.Resource, members []scim.Member) (scim.Resource, error) {
 	role := &v1alpha1.ProvisionedRole{Spec: v1alpha1.ProvisionedRoleSpec{Provider: d.provider, ID: uuid.NewString()}}
 	if err := setRole(&role.Spec, group); err != nil {
@@ -30,34 +59,87 @@ func (d *Directory) CreateGroup(ctx context.Context, group scim.Resource, member
 		return nil, err
 	}
 	defer release()
-	if err := d.displayNameFree(ctx, role.Spec.DisplayName, ""); err != nil {
-		return nil, err
-	}
-	change := scim.MemberChange{Add: members}
-	p, err := d.plan(ctx, role, change, nil)
+	ctx, cancel, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	role.Spec.UnresolvedMembers = p.unresolved
-	err = create(ctx, d, role, d.roleNames(role.Spec.DisplayName), func(holder *v1alpha1.ProvisionedRole) error {
-		return d.roleConflict(holder, role.Spec.DisplayName)
-	})
+	defer cancel()
+	change := scim.MemberChange{Add: members}
+	begun, err := d.begun(ctx, role)
+	switch {
+	case err != nil:
+		return nil, err
+	case begun != nil:
+		role, change.Reset = begun, true
+		role, err = d.editRole(ctx, role.Spec.ID, func(r *v1alpha1.ProvisionedRole) error { return setRole(&r.Spec, group) })
+	default:
+		err = d.createRole(ctx, role, change)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if role, err = d.changeMembers(ctx, role, change); err != nil {
-		// A group with some of its members would answer the client's next try
-		// with a conflict. Whether this works or not, the error stays the same.
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-		defer cancel()
-		_ = d.deleteRole(undo, role)
 		return nil, err
 	}
+	d.unfinished.clear(role.Spec.ID)
 	return d.showRole(ctx, role, true)
+}
+
+// begun returns the group that an earlier request for the same one has left, if
+// any.
+func (d *Directory) begun(ctx context.Context, want *v1alpha1.ProvisionedRole) (*v1alpha1.ProvisionedRole, error) {
+	id := d.unfinished.get(want.Spec.DisplayName)
+	if id == "" {
+		return nil, nil
+	}
+	role, err := d.findRole(ctx, id)
+	if err != nil || role == nil || role.Spec.ExternalID != want.Spec.ExternalID || !fold.Equal(role.Spec.DisplayName, want.Spec.DisplayName) {
+		return nil, err
+	}
+	return role, nil
+}
+
+// createRole creates a group without its members, and marks it unfinished.
+func (d *Directory) createRole(ctx context.Context, role *v1alpha1.ProvisionedRole, change scim.MemberChange) error {
+	if err := d.displayNameFree(ctx, role.Spec.DisplayName, ""); err != nil {
+		return err
+	}
+	p, err := d.plan(ctx, role, change, nil)
+	if err != nil {
+		return err
+	}
+	role.Spec.UnresolvedMembers = p.unresolved
+	err = create(ctx, d, role, d.roleNames(role.Spec.DisplayName, role.Spec.ID), func(holder *v1alpha1.ProvisionedRole) error {
+		return d.roleConflict(holder, role.Spec.DisplayName)
+	})
+	if err == nil || d.unsettled.has(role) {
+		d.unfinished.set(role.Spec.DisplayName, role.Spec.ID)
+	}
+	return err
+}
+
+// editRole revises a role under its lock.
+func (d *Directory) editRole(ctx context.Context, id string, edit func(*v1alpha1.ProvisionedRole) error) (*v1alpha1.ProvisionedRole, error) {
+	release, err := d.locks.acquire(ctx, roleLock(id))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if err := d.catchUp(ctx, id); err != nil {
+		return nil, err
+	}
+	role, err := d.role(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return revise(ctx, d, role, d.roleRevision(id, edit))
 }
 
 // Group implements scim.Directory.
 func (d *Directory) Group(ctx context.Context, id string, withMembers bool) (scim.Resource, error) {
+	if err := d.catchUp(ctx, id); err != nil {
+		return nil, err
+	}
 	role, err := d.role(ctx, id)
 	if err != nil {
 		return nil, err
@@ -71,6 +153,11 @@ type groupMutation = func(scim.Resource, scim.CurrentMembers) (scim.Resource, sc
 // UpdateGroup implements scim.Directory. Requests that change members alone
 // neither wait for each other nor write the role.
 func (d *Directory) UpdateGroup(ctx context.Context, id string, withMembers bool, mutate groupMutation) (scim.Resource, error) {
+	ctx, cancel, err := d.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
 	role, err := d.role(ctx, id)
 	if err != nil {
 		return nil, err
@@ -87,7 +174,8 @@ func (d *Directory) UpdateGroup(ctx context.Context, id string, withMembers bool
 	if err != nil {
 		return nil, err
 	}
-	if !same {
+	// The cache may not have yet what the lock's holder is writing.
+	if !same || d.locks.busy(roleLock(id)) {
 		if role, change, err = d.updateRole(ctx, id, mutate); err != nil {
 			return nil, err
 		}
@@ -95,6 +183,7 @@ func (d *Directory) UpdateGroup(ctx context.Context, id string, withMembers bool
 	if role, err = d.changeMembers(ctx, role, change); err != nil {
 		return nil, err
 	}
+	d.unfinished.clear(id)
 	return d.showRole(ctx, role, withMembers)
 }
 
@@ -115,6 +204,9 @@ func (d *Directory) updateRole(ctx context.Context, id string, mutate groupMutat
 		return nil, change, err
 	}
 	defer release()
+	if err := d.catchUp(ctx, ""); err != nil {
+		return nil, change, err
+	}
 	role, err := d.role(ctx, id)
 	if err != nil {
 		return nil, change, err
@@ -136,6 +228,9 @@ func (d *Directory) updateRole(ctx context.Context, id string, mutate groupMutat
 		}
 		if err := name.take(ctx, displayNameLock(r.Spec.DisplayName)); err != nil {
 			return err
+		}
+		if err := d.catchUp(ctx, ""); err != nil {
+			return err // who had the name's lock may have left something
 		}
 		return d.displayNameFree(ctx, r.Spec.DisplayName, id)
 	}))
@@ -172,24 +267,19 @@ func (d *Directory) changeMembers(ctx context.Context, role *v1alpha1.Provisione
 func (d *Directory) keepUnresolved(ctx context.Context, role *v1alpha1.ProvisionedRole, want []string,
 	change scim.MemberChange, vanished map[string]bool,
 ) (*v1alpha1.ProvisionedRole, error) {
-	if sameStrings(role.Spec.UnresolvedMembers, want) {
+	id := role.Spec.ID
+	if sameStrings(role.Spec.UnresolvedMembers, want) && !d.locks.busy(roleLock(id)) {
 		return role, nil
 	}
-	id := role.Spec.ID
-	release, err := d.locks.acquire(ctx, roleLock(id))
-	if err != nil {
-		return role, err
-	}
-	defer release()
-	current, err := d.role(ctx, id)
-	if err != nil {
-		return role, err
-	}
-	return revise(ctx, d, current, d.roleRevision(id, func(r *v1alpha1.ProvisionedRole) error {
+	current, err := d.editRole(ctx, id, func(r *v1alpha1.ProvisionedRole) error {
 		p, err := d.plan(ctx, r, change, vanished)
 		r.Spec.UnresolvedMembers = p.unresolved
 		return err
-	}))
+	})
+	if err != nil {
+		return role, err
+	}
+	return current, nil
 }
 
 // DeleteGroup implements scim.Directory. Its memberships dangle then: ids are
@@ -200,6 +290,11 @@ func (d *Directory) DeleteGroup(ctx context.Context, id string) error {
 		return err
 	}
 	defer release()
+	ctx, cancel, err := d.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
 	role, err := d.role(ctx, id)
 	if err != nil {
 		return err
@@ -208,14 +303,19 @@ func (d *Directory) DeleteGroup(ctx context.Context, id string) error {
 }
 
 func (d *Directory) deleteRole(ctx context.Context, role *v1alpha1.ProvisionedRole) error {
-	err := d.client.Delete(ctx, role.DeepCopy(), client.Preconditions{UID: ptr.To(role.UID)})
+	err := d.doubtful(role, d.client.Delete(ctx, role.DeepCopy(), client.Preconditions{UID: ptr.To(role.UID)}))
 	if apierrors.IsNotFound(err) {
 		return scim.NotFound(schema.Group.Name, role.Spec.ID)
 	}
 	if err != nil {
 		return explain(err, "delete %s", role.Name)
 	}
-	return d.settle(ctx, role)
+	if err := d.await(ctx, role); err != nil {
+		d.unsettled.add(role, false)
+		return err
+	}
+	d.unfinished.clear(role.Spec.ID)
+	return nil
 }
 
 // role returns the role of that id, or NotFound. It belongs to the cache.

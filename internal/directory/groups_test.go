@@ -14,9 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gcustom"
 	"github.com/onsi/gomega/types"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -183,32 +181,6 @@ var _ = Describe("A group", func() {
 				g.Expect(d.DeleteGroup(ctx, group.ID())).To(Succeed())
 			}
 			g.Expect(err).To(beSCIM(http.StatusConflict, scim.Uniqueness, "local role"))
-		}).Should(Succeed())
-	})
-
-	It("is not left behind half made", func(ctx SpecContext) {
-		alice := createUser(ctx, d, "alice@"+provider).ID()
-		name := "half-" + provider
-		Expect(admin.Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: []rbacv1.PolicyRule{{
-			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"provisionedroles"}, Verbs: []string{"get", "create", "delete"},
-		}}})).To(Succeed())
-		Expect(admin.Create(ctx, &rbacv1.ClusterRoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Name: name},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}},
-		})).To(Succeed())
-		config, err := control.User(name)
-		Expect(err).NotTo(HaveOccurred())
-		limited, err := client.New(config, client.Options{Scheme: admin.Scheme(), Cache: &client.CacheOptions{Reader: readerOf(cached)}})
-		Expect(err).NotTo(HaveOccurred())
-		other := directory.New(limited, live, provider, clock.RealClock{})
-
-		Eventually(func(g Gomega) {
-			_, err = other.CreateGroup(ctx, scim.Resource{"displayName": "Team " + provider}, memberList([]string{alice}))
-			g.Expect(err).To(beSCIM(http.StatusInternalServerError, "", "does not allow"))
-			var roles v1alpha1.ProvisionedRoleList
-			g.Expect(admin.List(ctx, &roles, client.MatchingFields{"spec.provider": provider})).To(Succeed())
-			g.Expect(roles.Items).To(BeEmpty())
 		}).Should(Succeed())
 	})
 })

@@ -52,6 +52,13 @@ func (l *locks) forget(key string, k *lock) {
 	}
 }
 
+// busy says whether somebody holds the lock of a key or waits for it.
+func (l *locks) busy(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.byKey[key] != nil
+}
+
 // held is at most one lock, which may be exchanged for another.
 type held struct {
 	locks   *locks

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -65,7 +66,7 @@ func (d *Directory) plan(ctx context.Context, role *v1alpha1.ProvisionedRole, ch
 			continue
 		}
 		delete(unresolved, m.ID)
-		if !holds(u, role.Spec.ID) {
+		if !holds(u, role.Spec.ID) || d.writing(u, role.Spec.ID) {
 			p.add = append(p.add, u)
 		}
 	}
@@ -86,7 +87,7 @@ func (d *Directory) plan(ctx context.Context, role *v1alpha1.ProvisionedRole, ch
 		if err != nil {
 			return p, err
 		}
-		if u != nil && holds(u, role.Spec.ID) {
+		if u != nil && (holds(u, role.Spec.ID) || d.writing(u, role.Spec.ID)) {
 			p.remove = append(p.remove, u)
 		}
 	}
@@ -126,21 +127,37 @@ func rank(first bool) int {
 	return 1
 }
 
+// writing says that what the cache has of a membership may be about to change.
+func (d *Directory) writing(u *v1alpha1.ProvisionedUser, roleID string) bool {
+	return d.locks.busy(memberLock(u.Spec.ID, roleID)) || d.unsettled.has(u)
+}
+
 // write carries a plan out. Every write may be repeated. vanished are the users
 // whose objects were gone when their turn came. On an error some are written and
 // some are not; the same request again does the rest.
 func (d *Directory) write(ctx context.Context, role *v1alpha1.ProvisionedRole, p membershipPlan) (vanished []string, err error) {
+	release, err := d.lockMembers(ctx, role.Spec.ID, p)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	var mu sync.Mutex
+	var failed atomic.Bool
 	written := make([]client.Object, 0, len(p.add)+len(p.remove))
-	tasks, inner := errgroup.WithContext(ctx)
+	// One failure starts no more writes, and leaves those under way to end.
+	var tasks errgroup.Group
 	tasks.SetLimit(parallelWrites)
 	start := func(u *v1alpha1.ProvisionedUser, member bool) {
 		tasks.Go(func() error {
-			now, err := d.setMembership(inner, u, role.Spec.ID, member)
+			if failed.Load() {
+				return nil
+			}
+			now, err := d.setMembership(ctx, u, role.Spec.ID, member)
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
 			case err != nil:
+				failed.Store(true)
 				return err
 			case now != nil:
 				written = append(written, now)
@@ -157,15 +174,44 @@ func (d *Directory) write(ctx context.Context, role *v1alpha1.ProvisionedRole, p
 	for _, u := range p.add {
 		start(u, true)
 	}
-	if err := tasks.Wait(); err != nil {
+	err = tasks.Wait()
+	var late error
+	for _, u := range written {
+		if late != nil {
+			d.unsettled.add(u, true) // no use in waiting for each
+			continue
+		}
+		late = d.settle(ctx, u)
+	}
+	if err = cmp.Or(err, late); err != nil {
 		return nil, err
 	}
-	for _, u := range written {
-		if err := d.settle(ctx, u); err != nil {
-			return nil, err
+	return vanished, nil
+}
+
+// lockMembers takes the locks of all memberships that a plan writes, always in
+// the same order.
+func (d *Directory) lockMembers(ctx context.Context, roleID string, p membershipPlan) (release func(), err error) {
+	keys := make([]string, 0, len(p.add)+len(p.remove))
+	for _, u := range slices.Concat(p.remove, p.add) {
+		keys = append(keys, memberLock(u.Spec.ID, roleID))
+	}
+	slices.Sort(keys)
+	var held []func()
+	release = func() {
+		for _, r := range held {
+			r()
 		}
 	}
-	return vanished, nil
+	for _, key := range slices.Compact(keys) {
+		r, err := d.locks.acquire(ctx, key)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		held = append(held, r)
+	}
+	return release, nil
 }
 
 // setMembership writes one key of one user, whatever else happens to the object
@@ -187,7 +233,7 @@ func (d *Directory) setMembership(ctx context.Context, u *v1alpha1.ProvisionedUs
 	written.Name = u.Name
 	var pace backoff
 	for {
-		err = d.client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch))
+		err = d.doubtful(u, d.client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch)))
 		switch {
 		case apierrors.IsNotFound(err):
 			return nil, nil
@@ -235,10 +281,16 @@ func (d *Directory) members(ctx context.Context, role *v1alpha1.ProvisionedRole)
 		return nil, err
 	}
 	members := make([]scim.Member, 0, len(users)+len(role.Spec.UnresolvedMembers))
-	for _, u := range users {
+	for i, u := range users {
+		if err := alive(ctx, i); err != nil {
+			return nil, err
+		}
 		members = append(members, userMember(u))
 	}
-	for _, id := range role.Spec.UnresolvedMembers {
+	for i, id := range role.Spec.UnresolvedMembers {
+		if err := alive(ctx, i); err != nil {
+			return nil, err
+		}
 		m, err := d.unresolvedMember(ctx, id)
 		if err != nil {
 			return nil, err
@@ -251,21 +303,50 @@ func (d *Directory) members(ctx context.Context, role *v1alpha1.ProvisionedRole)
 	return members, nil
 }
 
-// someMembers are those of the ids that are members of a group.
-func (d *Directory) someMembers(ctx context.Context, role *v1alpha1.ProvisionedRole, ids []string) ([]scim.Member, error) {
-	var members []scim.Member
-	for _, id := range ids {
+// namedIn are the ids of a filter, looked up.
+type namedIn struct {
+	byRole  map[string][]scim.Member
+	unknown map[string]bool
+}
+
+func (d *Directory) lookUp(ctx context.Context, ids []string) (namedIn, error) {
+	n := namedIn{byRole: map[string][]scim.Member{}, unknown: map[string]bool{}}
+	seen := make(map[string]bool, len(ids))
+	for i, id := range ids {
+		if err := alive(ctx, i); err != nil {
+			return n, err
+		}
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
 		u, err := d.findUser(ctx, id)
-		switch {
-		case err != nil:
-			return nil, err
-		case u != nil && holds(u, role.Spec.ID):
-			members = append(members, userMember(u))
-		case u == nil && slices.Contains(role.Spec.UnresolvedMembers, id):
+		if err != nil {
+			return n, err
+		}
+		if u == nil {
+			n.unknown[id] = true
+			continue
+		}
+		for roleID := range u.Spec.Memberships {
+			n.byRole[roleID] = append(n.byRole[roleID], userMember(u))
+		}
+	}
+	return n, nil
+}
+
+// members are those of the ids that are members of a group.
+func (n namedIn) members(role *v1alpha1.ProvisionedRole) []scim.Member {
+	members := slices.Clone(n.byRole[role.Spec.ID])
+	if len(n.unknown) == 0 {
+		return members
+	}
+	for _, id := range role.Spec.UnresolvedMembers {
+		if n.unknown[id] {
 			members = append(members, scim.Member{ID: id})
 		}
 	}
-	return members, nil
+	return members
 }
 
 func userMember(u *v1alpha1.ProvisionedUser) scim.Member {

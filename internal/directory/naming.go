@@ -17,15 +17,15 @@ import (
 	"github.com/rollcall-dev/rollcall/scim/fold"
 )
 
-// maxNames is how many object names are tried for one user or role. Each that
-// is taken belongs to a tombstone of the same name, to a renamed object or to
-// another provider.
-const maxNames = 1000
+// maxNames is how many object names are tried that follow from the SCIM name
+// alone. Each that is taken belongs to a tombstone of the same name, to a renamed
+// object or to another provider. The last resort has the id in it.
+const maxNames = 8
 
 // objectNames are the names for an object, in the order in which to try them.
-// They are a function of what they are made from, so two processes that create
+// All but the last are a function of the SCIM name, so two processes that create
 // the same user meet in etcd, whatever their caches know.
-func (d *Directory) objectNames(of func(provider, name string) (base, alternate string), name string) iter.Seq[string] {
+func (d *Directory) objectNames(of func(provider, name string) (base, alternate string), name, id string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		base, alternate := of(d.provider, name)
 		if !yield(base) {
@@ -38,15 +38,17 @@ func (d *Directory) objectNames(of func(provider, name string) (base, alternate 
 			// No provider has a slash in its name.
 			_, alternate = of(d.provider+"/"+strconv.Itoa(n), name)
 		}
+		_, own := of(d.provider+"/"+id, name)
+		yield(own)
 	}
 }
 
-func (d *Directory) userNames(userName string) iter.Seq[string] {
-	return d.objectNames(names.ForUser, userName)
+func (d *Directory) userNames(userName, id string) iter.Seq[string] {
+	return d.objectNames(names.ForUser, userName, id)
 }
 
-func (d *Directory) roleNames(displayName string) iter.Seq[string] {
-	return d.objectNames(names.ForRole, displayName)
+func (d *Directory) roleNames(displayName, id string) iter.Seq[string] {
+	return d.objectNames(names.ForRole, displayName, id)
 }
 
 // create stores a new object under the first name that is free, and waits until
@@ -58,13 +60,21 @@ func create[T client.Object](ctx context.Context, d *Directory, object T, names 
 		if err != nil {
 			return err
 		}
-		if err := d.cached(ctx, name, holder); err == nil {
-			continue // somebody else's, or claims would have been asked before
-		} else if !apierrors.IsNotFound(err) {
+		switch err := d.cached(ctx, name, holder); {
+		case err == nil:
+			// The cache's holder may have got the name we want since then.
+			taken, err := holderOf(ctx, d, object, name, claims)
+			if err != nil {
+				return err
+			}
+			if taken {
+				continue
+			}
+		case !apierrors.IsNotFound(err):
 			return explain(err, "look for %s", name)
 		}
 		object.SetName(name)
-		err = d.client.Create(ctx, object)
+		err = d.doubtful(object, d.client.Create(ctx, object))
 		if err == nil {
 			return d.settle(ctx, object)
 		}
@@ -72,17 +82,25 @@ func create[T client.Object](ctx context.Context, d *Directory, object T, names 
 			return explain(err, "create %s", name)
 		}
 		// The cache doesn't know it yet.
-		if err := d.live.Get(ctx, client.ObjectKey{Name: name}, holder); err != nil {
-			if apierrors.IsNotFound(err) {
-				continue
-			}
-			return explain(err, "read %s", name)
-		}
-		if err := claims(holder); err != nil {
+		if _, err := holderOf(ctx, d, object, name, claims); err != nil {
 			return err
 		}
 	}
 	return explain(errors.New("every name is taken"), "create an object")
+}
+
+// holderOf asks the API server for the object that has a name: whether there is
+// one, and what claims says of it.
+func holderOf[T client.Object](ctx context.Context, d *Directory, like T, name string, claims func(holder T) error) (bool, error) {
+	holder, err := empty(d.client, like)
+	if err != nil {
+		return false, err
+	}
+	err = d.live.Get(ctx, client.ObjectKey{Name: name}, holder)
+	if err != nil {
+		return false, explain(client.IgnoreNotFound(err), "read %s", name)
+	}
+	return true, claims(holder)
 }
 
 // userNameFree returns a Conflict if another user than self has the name, and
@@ -154,8 +172,11 @@ func (d *Directory) roleConflict(r *v1alpha1.ProvisionedRole, displayName string
 	}
 }
 
-// The keys of locks. The three have different first letters.
+// The keys of locks. They have different first letters.
 func userLock(id string) string           { return "user " + id }
 func userNameLock(userName string) string { return "name " + fold.String(userName) }
 func roleLock(id string) string           { return "role " + id }
 func displayNameLock(name string) string  { return "display " + fold.String(name) }
+func memberLock(userID, roleID string) string {
+	return "member " + strconv.Quote(userID) + " " + strconv.Quote(roleID)
+}

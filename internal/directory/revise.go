@@ -95,7 +95,7 @@ func patchSpec[T client.Object](ctx context.Context, d *Directory, current T, sp
 		return current, err
 	}
 	written.SetName(current.GetName())
-	return written, d.client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch))
+	return written, d.doubtful(current, d.client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch)))
 }
 
 // tree is an object as the JSON it is stored as, numbers as they are written.

@@ -31,11 +31,11 @@ func (d *Directory) Users(ctx context.Context, q scim.Query) (scim.Page, error) 
 	if q.Filter != nil && filter.Uses(q.Filter, schema.User, attrGroups) {
 		filtered = func(u *v1alpha1.ProvisionedUser) (scim.Resource, error) { return d.showUser(ctx, u) }
 	}
-	found, err := matching(candidates, match, filtered)
+	found, err := matching(ctx, candidates, match, filtered)
 	if err != nil {
 		return scim.Page{}, err
 	}
-	return page(found, q, userID, func(u *v1alpha1.ProvisionedUser) (scim.Resource, error) { return d.showUser(ctx, u) })
+	return page(ctx, found, q, userID, func(u *v1alpha1.ProvisionedUser) (scim.Resource, error) { return d.showUser(ctx, u) })
 }
 
 // Groups implements scim.Directory, as Users does.
@@ -48,11 +48,15 @@ func (d *Directory) Groups(ctx context.Context, q scim.Query) (scim.Page, error)
 	if err != nil {
 		return scim.Page{}, err
 	}
-	found, err := matching(candidates, match, d.filteredRole(ctx, q.Filter))
+	filtered, err := d.filteredRole(ctx, q.Filter)
 	if err != nil {
 		return scim.Page{}, err
 	}
-	return page(found, q, roleID, func(r *v1alpha1.ProvisionedRole) (scim.Resource, error) {
+	found, err := matching(ctx, candidates, match, filtered)
+	if err != nil {
+		return scim.Page{}, err
+	}
+	return page(ctx, found, q, roleID, func(r *v1alpha1.ProvisionedRole) (scim.Resource, error) {
 		return d.showRole(ctx, r, q.WithMembers)
 	})
 }
@@ -60,28 +64,38 @@ func (d *Directory) Groups(ctx context.Context, q scim.Query) (scim.Page, error)
 // filteredRole returns what a filter sees of a group: its members only if it
 // asks for them, and of those only the ones it names, if it names them all. The
 // question whether one user is in a group of 10,000 is asked often.
-func (d *Directory) filteredRole(ctx context.Context, e filter.Expr) func(*v1alpha1.ProvisionedRole) (scim.Resource, error) {
+func (d *Directory) filteredRole(ctx context.Context, e filter.Expr) (func(*v1alpha1.ProvisionedRole) (scim.Resource, error), error) {
 	if e == nil || !filter.Uses(e, schema.Group, attrMembers) {
-		return roleResource
+		return roleResource, nil
 	}
 	ids, all := namedMembers(e)
 	if !all {
-		return func(r *v1alpha1.ProvisionedRole) (scim.Resource, error) { return d.showRole(ctx, r, true) }
+		return func(r *v1alpha1.ProvisionedRole) (scim.Resource, error) { return d.showRole(ctx, r, true) }, nil
+	}
+	named, err := d.lookUp(ctx, ids)
+	if err != nil {
+		return nil, err
 	}
 	return func(r *v1alpha1.ProvisionedRole) (scim.Resource, error) {
 		group, err := roleResource(r)
 		if err != nil {
 			return nil, err
 		}
-		members, err := d.someMembers(ctx, r, ids)
-		if err != nil {
-			return nil, err
-		}
-		if len(members) > 0 {
+		if members := named.members(r); len(members) > 0 {
 			group[attrMembers] = memberValues(members)
 		}
 		return group, nil
+	}, nil
+}
+
+// alive returns an error when nobody waits for the answer any more. It looks
+// once in a few hundred steps.
+func alive(ctx context.Context, step int) error {
+	const stride = 256
+	if step%stride != 0 {
+		return nil
 	}
+	return explain(ctx.Err(), "answer")
 }
 
 // namedMembers returns the member ids that a filter compares with. all says that
@@ -233,12 +247,15 @@ func predicate(e filter.Expr, rt *schema.ResourceType) (filter.Predicate, error)
 }
 
 // matching returns the objects whose resource matches; a nil predicate is true.
-func matching[T client.Object](objects []T, match filter.Predicate, resource func(T) (scim.Resource, error)) ([]T, error) {
+func matching[T client.Object](ctx context.Context, objects []T, match filter.Predicate, resource func(T) (scim.Resource, error)) ([]T, error) {
 	if match == nil {
 		return objects, nil
 	}
 	found := objects[:0]
-	for _, o := range objects {
+	for i, o := range objects {
+		if err := alive(ctx, i); err != nil {
+			return nil, err
+		}
 		r, err := resource(o)
 		if err != nil {
 			return nil, err
@@ -253,7 +270,7 @@ func matching[T client.Object](objects []T, match filter.Predicate, resource fun
 // page sorts by creation and cuts a page out. New objects come last, so that
 // what is created between two pages moves nothing from one to the other. The id
 // decides within a second, which is how exactly creation is known.
-func page[T client.Object](found []T, q scim.Query, id func(T) string, show func(T) (scim.Resource, error)) (scim.Page, error) {
+func page[T client.Object](ctx context.Context, found []T, q scim.Query, id func(T) string, show func(T) (scim.Resource, error)) (scim.Page, error) {
 	p := scim.Page{Total: len(found)}
 	start := q.StartIndex - 1
 	if start < 0 || start >= len(found) || q.Count <= 0 {
@@ -264,7 +281,10 @@ func page[T client.Object](found []T, q scim.Query, id func(T) string, show func
 	})
 	found = found[start : start+min(q.Count, len(found)-start)]
 	p.Resources = make([]scim.Resource, 0, len(found))
-	for _, o := range found {
+	for i, o := range found {
+		if err := alive(ctx, i); err != nil {
+			return scim.Page{}, err
+		}
 		r, err := show(o)
 		if err != nil {
 			return scim.Page{}, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/index"
@@ -31,6 +32,11 @@ func (d *Directory) CreateUser(ctx context.Context, user scim.Resource) (scim.Re
 		return nil, err
 	}
 	defer release()
+	ctx, cancel, err := d.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
 
 	tombstone, err := d.tombstone(ctx, u.Spec.ExternalID)
 	if err != nil {
@@ -45,7 +51,7 @@ func (d *Directory) CreateUser(ctx context.Context, user scim.Resource) (scim.Re
 	if err := d.userNameFree(ctx, u.Spec.UserName, ""); err != nil {
 		return nil, err
 	}
-	err = create(ctx, d, u, d.userNames(u.Spec.UserName), func(holder *v1alpha1.ProvisionedUser) error {
+	err = create(ctx, d, u, d.userNames(u.Spec.UserName, u.Spec.ID), func(holder *v1alpha1.ProvisionedUser) error {
 		return d.userConflict(holder, u.Spec.UserName)
 	})
 	if err != nil {
@@ -100,7 +106,7 @@ func (d *Directory) resume(ctx context.Context, tombstone *v1alpha1.ProvisionedU
 			return setUser(&u.Spec, user)
 		}))
 	if errors.Is(err, lost) {
-		return nil, nil
+		return nil, d.resumedAlready(ctx, tombstone)
 	}
 	if err != nil {
 		return nil, err
@@ -108,8 +114,23 @@ func (d *Directory) resume(ctx context.Context, tombstone *v1alpha1.ProvisionedU
 	return d.showUser(ctx, resumed)
 }
 
+// resumedAlready returns a Conflict if what the cache has as a tombstone is alive.
+func (d *Directory) resumedAlready(ctx context.Context, tombstone *v1alpha1.ProvisionedUser) error {
+	now := &v1alpha1.ProvisionedUser{}
+	if err := d.live.Get(ctx, client.ObjectKeyFromObject(tombstone), now); err != nil {
+		return explain(client.IgnoreNotFound(err), "read %s again", tombstone.Name)
+	}
+	if d.mine(now) && now.Spec.ExternalID == tombstone.Spec.ExternalID {
+		return scim.Conflict("a user with the externalId %q exists", now.Spec.ExternalID)
+	}
+	return nil
+}
+
 // User implements scim.Directory.
 func (d *Directory) User(ctx context.Context, id string) (scim.Resource, error) {
+	if err := d.catchUp(ctx, id); err != nil {
+		return nil, err
+	}
 	u, err := d.user(ctx, id)
 	if err != nil {
 		return nil, err
@@ -124,6 +145,11 @@ func (d *Directory) UpdateUser(ctx context.Context, id string, mutate func(scim.
 		return nil, err
 	}
 	defer release()
+	ctx, cancel, err := d.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
 	u, err := d.user(ctx, id)
 	if err != nil {
 		return nil, err
@@ -153,6 +179,9 @@ func (d *Directory) UpdateUser(ctx context.Context, id string, mutate func(scim.
 		if err := name.take(ctx, userNameLock(u.Spec.UserName)); err != nil {
 			return err
 		}
+		if err := d.catchUp(ctx, ""); err != nil {
+			return err // who had the name's lock may have left something
+		}
 		return d.userNameFree(ctx, u.Spec.UserName, id)
 	}))
 	if err != nil {
@@ -170,6 +199,11 @@ func (d *Directory) DeleteUser(ctx context.Context, id string) error {
 		return err
 	}
 	defer release()
+	ctx, cancel, err := d.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
 	u, err := d.user(ctx, id)
 	if err != nil {
 		return err
