@@ -284,10 +284,12 @@ func patchStatusUntil(ctx context.Context, name string) error {
 }
 
 func ignoreCanceled(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // readerOf keeps a client from being taken for a cache that writes.
