@@ -15,7 +15,9 @@ import (
 	"syscall"
 	"text/template"
 
+	"github.com/go-logr/logr"
 	"k8s.io/klog/v2"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/rollcall-dev/rollcall/hack/controlplane/checkout"
 	"github.com/rollcall-dev/rollcall/test/cluster"
@@ -38,6 +40,7 @@ func main() {
 	// Client libraries have much to say about a server that comes and goes.
 	klog.SetOutput(io.Discard)
 	klog.LogToStderr(false)
+	ctrllog.SetLogger(logr.Discard())
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// After the first signal the next one ends the program at once.

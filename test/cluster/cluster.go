@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -72,7 +73,6 @@ type Cluster struct {
 	mu       sync.Mutex
 	managers []*Manager
 	webhooks *webhookServing
-	kubectl  string
 }
 
 // Start starts a control plane and installs the CRDs, the namespace, the rights
@@ -85,9 +85,11 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 	if c.root, err = checkout.Root(); err != nil {
 		return nil, err
 	}
-	names := assets.Default
+	// kubectl too, though most tests never use it: what takes a minute to build
+	// has no place in the time of a test or of a demo's stage.
+	names := append(slices.Clone(assets.Default), assets.Kubectl)
 	if o.KubeControllerManager {
-		names = append(names[:len(names):len(names)], assets.ControllerManager)
+		names = append(names, assets.ControllerManager)
 	}
 	if c.binaries, err = assets.Provide(ctx, assets.Options{Names: names, Log: c.buildLog()}); err != nil {
 		return nil, err

@@ -117,11 +117,7 @@ func WriteKubeconfig(path, name string, config *rest.Config) error {
 // Kubectl runs kubectl as Admin and returns what it printed. Its error output is
 // part of the error.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
-	path, err := c.kubectlPath(ctx)
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.CommandContext(ctx, path, append([]string{"--kubeconfig", c.file("admin.kubeconfig")}, args...)...)
+	cmd := exec.CommandContext(ctx, c.binaries[assets.Kubectl], append([]string{"--kubeconfig", c.file("admin.kubeconfig")}, args...)...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	// A cache of its own: what another cluster on this port knew is wrong here.
@@ -130,18 +126,4 @@ func (c *Cluster) Kubectl(ctx context.Context, args ...string) (string, error) {
 		return stdout.String(), fmt.Errorf("kubectl %q: %w: %s", args, err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	return stdout.String(), nil
-}
-
-// kubectlPath provides kubectl when it is first used: most tests never do.
-func (c *Cluster) kubectlPath(ctx context.Context) (string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.kubectl == "" {
-		binaries, err := assets.Provide(ctx, assets.Options{Names: []assets.Name{assets.Kubectl}, Log: c.buildLog()})
-		if err != nil {
-			return "", err
-		}
-		c.kubectl = binaries[assets.Kubectl]
-	}
-	return c.kubectl, nil
 }
