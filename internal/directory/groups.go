@@ -59,7 +59,8 @@ func (d *Directory) CreateGroup(ctx context.Context, group scim.Resource, member
 		return nil, err
 	}
 	defer release()
-	ctx, cancel, err := d.begin(ctx)
+	request := ctx
+	ctx, cancel, err := d.begin(request)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,9 @@ func (d *Directory) CreateGroup(ctx context.Context, group scim.Resource, member
 	if role, err = d.changeMembers(ctx, role, change); err != nil {
 		return nil, err
 	}
-	d.unfinished.clear(role.Spec.ID)
+	if request.Err() == nil { // otherwise the client isn't told, and will ask again
+		d.unfinished.clear(role.Spec.ID)
+	}
 	return d.showRole(ctx, role, true)
 }
 

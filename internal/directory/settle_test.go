@@ -207,6 +207,20 @@ var _ = Describe("A cache that doesn't see a write", func() {
 		Expect(err).To(beSCIM(http.StatusConflict, scim.Uniqueness, "displayName"))
 	})
 
+	It("lets a group's creation be repeated by a client that hung up", func(ctx SpecContext) {
+		alice := createUser(ctx, d, "alice@"+provider).ID()
+		team := scim.Resource{"displayName": "Team " + provider}
+		request, hangUp := context.WithCancel(ctx)
+		after := func(err error) error { hangUp(); return err }
+		l.afterPatch.Store(&after)
+		first, err := d.CreateGroup(request, team, memberList([]string{alice}))
+		Expect(err).NotTo(HaveOccurred())
+		l.afterPatch.Store(nil)
+		again, err := d.CreateGroup(ctx, team, memberList([]string{alice}))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.ID()).To(Equal(first.ID()))
+	})
+
 	It("never runs out of object names", func(ctx SpecContext) {
 		for range 12 {
 			alice := createUser(ctx, d, "alice@"+provider).ID()
