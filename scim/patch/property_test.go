@@ -301,7 +301,7 @@ func FuzzApply(f *testing.F) {
 		d.UseNumber()
 		var list []any
 		if d.Decode(&list) != nil {
-			t.Skip()
+			return // no JSON array: the server refuses it before
 		}
 		req, err := Parse(map[string]any{"Operations": list})
 		if err != nil {

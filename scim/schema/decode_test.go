@@ -338,7 +338,7 @@ func FuzzDecode(f *testing.F) {
 		d.UseNumber()
 		var m map[string]any
 		if d.Decode(&m) != nil {
-			t.Skip()
+			return // no JSON object: the server refuses it before
 		}
 		for _, rt := range ResourceTypes() {
 			once, err := Decode(rt, m)
