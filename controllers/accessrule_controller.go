@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -45,6 +46,9 @@ type ruleReconciler struct {
 	cost sync.Map
 	// disturbed are rules of which a binding changed during a write that failed.
 	disturbed sync.Map
+	// revoking are rules from which somebody may have lost something since their
+	// last reconcile began.
+	revoking sync.Map
 	// suspects may have lost the role of a rule.
 	suspects suspects
 }
@@ -52,6 +56,7 @@ type ruleReconciler struct {
 // Reconcile brings the bindings of one rule in line, and then says so.
 func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	since, waiting := r.pending.LoadAndDelete(req.Name)
+	r.revoking.Delete(req.Name)
 	result, err := r.reconcile(ctx, req.Name)
 	if _, disturbed := r.disturbed.LoadAndDelete(req.Name); disturbed && err == nil {
 		result = ctrl.Result{RequeueAfter: time.Millisecond}
@@ -95,6 +100,10 @@ func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Resul
 	if !plan.Empty() {
 		refusals, err = r.writer(name).Apply(ctx, rule, plan)
 	}
+	if errors.Is(err, projection.ErrInterrupted) {
+		// The revocation is queued already; this makes sure of the rest.
+		return ctrl.Result{RequeueAfter: time.Millisecond}, nil
+	}
 	if apierrors.IsConflict(err) {
 		// Somebody wrote in between; nothing to tell anybody about.
 		return ctrl.Result{}, err
@@ -129,6 +138,10 @@ func (r *ruleReconciler) withdrawAll(ctx context.Context, name string, rule *v1a
 func (r *ruleReconciler) writer(rule string) *projection.Writer {
 	return &projection.Writer{
 		Client: r.client, Live: r.live, Writing: r.recent.expect, Written: r.recent.remember,
+		Interrupted: func() bool {
+			_, revoking := r.revoking.Load(rule)
+			return revoking
+		},
 		Failed: func(o client.Object, err error) {
 			if r.recent.failed(o, err) {
 				r.disturbed.Store(rule, true)

@@ -43,6 +43,9 @@ func (r *ruleReconciler) setup(mgr ctrl.Manager) error {
 // revoke queues rules from which somebody may lose something.
 func (r *ruleReconciler) revoke(q queue, rules ...string) {
 	r.wait(rules)
+	for _, rule := range rules {
+		r.revoking.Store(rule, true)
+	}
 	enqueue(q, urgent, 0, rules...)
 }
 

@@ -35,7 +35,14 @@ type Writer struct {
 	Written func(client.Object)
 	// Failed is told of an object whose write or deletion failed; may be nil.
 	Failed func(client.Object, error)
+	// Interrupted says that a better plan is waiting: somebody has lost something
+	// since this one was made. Grants then give way; may be nil.
+	Interrupted func() bool
 }
+
+// ErrInterrupted is returned when grants gave way to a better plan. What was
+// written stays, and is part of that plan.
+var ErrInterrupted = errors.New("interrupted by a revocation")
 
 // Refusal is a binding that the API server does not let us write, for a reason
 // that trying again won't change.
@@ -50,11 +57,15 @@ type Refusal struct {
 // what the failed write was to replace. The error is worth a retry; refusals are
 // not.
 func (w *Writer) Apply(ctx context.Context, rule *v1alpha1.AccessRule, plan *Plan) ([]Refusal, error) {
-	done := w.each(ctx, rule, plan.Withdraw, w.withdraw)
-	done.add(w.each(ctx, rule, plan.Grant, w.grant))
+	done := w.each(ctx, rule, plan.Withdraw, w.withdraw, nil)
+	done.add(w.each(ctx, rule, plan.Grant, w.grant, w.Interrupted))
+	if done.interrupted {
+		// Pruning takes away what the grants that are missing replace.
+		return done.refusals, errors.Join(append(done.errs, ErrInterrupted)...)
+	}
 	// What the rule no longer asks for goes also when its successor was refused.
 	prune := slices.DeleteFunc(slices.Clone(plan.Prune), func(b Binding) bool { return done.failed[b.Namespace] })
-	done.add(w.each(ctx, rule, prune, w.withdraw))
+	done.add(w.each(ctx, rule, prune, w.withdraw, nil))
 	return done.refusals, errors.Join(done.errs...)
 }
 
@@ -64,6 +75,8 @@ type outcome struct {
 	errs     []error
 	// failed are the namespaces of errs.
 	failed map[string]bool
+	// interrupted says that some writes weren't tried.
+	interrupted bool
 }
 
 func (o *outcome) note(b Binding, refusal *Refusal, err error) {
@@ -86,6 +99,7 @@ func (o *outcome) fail(namespace string) {
 func (o *outcome) add(other outcome) {
 	o.refusals = append(o.refusals, other.refusals...)
 	o.errs = append(o.errs, other.errs...)
+	o.interrupted = o.interrupted || other.interrupted
 	for namespace := range other.failed {
 		o.fail(namespace)
 	}
@@ -93,7 +107,9 @@ func (o *outcome) add(other outcome) {
 
 type write func(context.Context, *v1alpha1.AccessRule, Binding) (*Refusal, error)
 
-func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings []Binding, do write) (done outcome) {
+// each writes bindings in parallel. The first few are always tried, so that
+// interruptions without end don't keep everything else from ever being done.
+func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings []Binding, do write, interrupted func() bool) (done outcome) {
 	if len(bindings) == 1 {
 		refusal, err := do(ctx, rule, bindings[0])
 		done.note(bindings[0], refusal, err)
@@ -104,7 +120,11 @@ func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings [
 		group errgroup.Group
 	)
 	group.SetLimit(parallelWrites)
-	for _, b := range bindings {
+	for i, b := range bindings {
+		if i >= parallelWrites && interrupted != nil && interrupted() {
+			done.interrupted = true
+			break
+		}
 		group.Go(func() error {
 			refusal, err := do(ctx, rule, b)
 			mu.Lock()

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -197,5 +199,31 @@ func TestPruningWaitsOnlyWhereSomethingFailed(t *testing.T) {
 				t.Errorf("pruned where a withdrawal had failed: %s", requests)
 			}
 		})
+	}
+}
+
+func TestGrantsGiveWayToRevocations(t *testing.T) {
+	t.Parallel()
+	a := &answers{}
+	w := writer(t, a)
+	var revoked atomic.Bool
+	w.Interrupted = revoked.Load
+	w.Written = func(client.Object) { revoked.Store(true) }
+	var plan projection.Plan
+	for i := range 100 {
+		plan.Grant = append(plan.Grant, bound(fmt.Sprintf("g%d", i), "new", nil, users(0, 1)))
+	}
+	plan.Withdraw = []projection.Binding{bound("w", "old", users(0, 2), users(0, 1))}
+	plan.Prune = []projection.Binding{bound("p", "old", users(0, 1), nil)}
+	_, err := w.Apply(t.Context(), rule(), &plan)
+	if !errors.Is(err, projection.ErrInterrupted) {
+		t.Errorf("Apply returned %v, want ErrInterrupted", err)
+	}
+	written := strings.Join(a.requests, ",")
+	if n := len(a.requests); n < 1+8 || n > 1+100/2 {
+		t.Errorf("%d requests: the first grants are written, and most of the others aren't", n)
+	}
+	if a.requests[0] != "PUT w" || strings.Contains(written, " p") {
+		t.Errorf("requests %s: withdrawals come first, and nothing is pruned", written)
 	}
 }
