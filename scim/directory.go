@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/order"
 )
 
 // Directory is the users and groups that one SCIM client sees. The server calls
@@ -11,8 +12,9 @@ import (
 //
 // Resources go in canonical (see Resource) and validated against their schema.
 // They come out canonical with id, meta.created and meta.lastModified (RFC 3339
-// strings in UTC); the server adds meta.resourceType, meta.location, $ref and
-// schemas. Users come out with their groups attribute: value, display, type.
+// strings in UTC) and meta.version (see Version); the server adds
+// meta.resourceType, meta.location, $ref and schemas. Users come out with their
+// groups attribute: value, display, type.
 //
 // Every error that a client should be told of is an *Error. A method that
 // returns nil has stored durably, and every later call sees it.
@@ -27,10 +29,11 @@ type Directory interface {
 	// UpdateUser calls mutate with the current user, and stores what it
 	// returns in one write; nothing is written when that equals the current
 	// user. mutate may be called again when another writer came first, and must
-	// not keep state between calls. Its error is returned unchanged.
-	UpdateUser(ctx context.Context, id string, mutate func(Resource) (Resource, error)) (Resource, error)
+	// not keep state between calls; what it is given need not have meta.version.
+	// Its error is returned unchanged. match is asked first.
+	UpdateUser(ctx context.Context, id string, match Match, mutate func(Resource) (Resource, error)) (Resource, error)
 	// DeleteUser makes the user gone for the client: NotFound ever after.
-	DeleteUser(ctx context.Context, id string) error
+	DeleteUser(ctx context.Context, id string, match Match) error
 
 	// CreateGroup stores a new group with the given members. A displayName that
 	// is taken (without case and width) is a Conflict.
@@ -43,19 +46,26 @@ type Directory interface {
 	// UpdateGroup is UpdateUser for a group. mutate is given the group without
 	// its members attribute, and answers with the group's new attributes and the
 	// change of its membership. withMembers says whether the answer has members.
-	UpdateGroup(ctx context.Context, id string, withMembers bool, mutate func(Resource, CurrentMembers) (Resource, MemberChange, error)) (Resource, error)
+	UpdateGroup(ctx context.Context, id string, match Match, withMembers bool, mutate func(Resource, CurrentMembers) (Resource, MemberChange, error)) (Resource, error)
 	// DeleteGroup deletes the group and its memberships.
-	DeleteGroup(ctx context.Context, id string) error
+	DeleteGroup(ctx context.Context, id string, match Match) error
 }
+
+// Match says whether the version that a write starts from is one that the client
+// means (If-Match). The directory asks before anything of the write is done, and
+// answers VersionMismatch if it isn't; of two writes that both ask for the same
+// version, one is refused. nil means any version.
+type Match func(version string) bool
 
 // Query is a search for resources of one type.
 type Query struct {
 	// Filter is nil for everything.
 	Filter filter.Expr
-	// StartIndex is 1-based, and at least 1.
-	StartIndex int
-	// Count is the most resources to return; 0 asks for the total alone.
-	Count int
+	// Order in which the resources are found.
+	Order order.Order
+	// Window is the part of them to return. StartIndex is at least 1, and a
+	// Count of 0 asks for the total alone.
+	order.Window
 	// WithMembers asks for the members attribute of groups.
 	WithMembers bool
 }
@@ -65,8 +75,11 @@ type Query struct {
 type Page struct {
 	// Total is how many resources match, on all pages.
 	Total int
-	// Resources of this page.
+	// Resources of this page. Query.Order makes the keys of further pages of them.
 	Resources []Resource
+	// Earlier and Later say whether there are others in front of and behind
+	// these.
+	Earlier, Later bool
 }
 
 // Member is one element of a group's members attribute (RFC 7643 section 4.2).

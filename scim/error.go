@@ -83,6 +83,15 @@ func Conflict(format string, args ...any) *Error {
 	return &Error{Status: http.StatusConflict, Type: Uniqueness, Detail: fmt.Sprintf(format, args...)}
 }
 
+// VersionMismatch is the 412 for a resource that has another version than the
+// client asked for (RFC 7644 section 3.14).
+func VersionMismatch(resourceType, id string) *Error {
+	return &Error{
+		Status: http.StatusPreconditionFailed,
+		Detail: fmt.Sprintf("%s %q has changed since the version that If-Match names: read it again", resourceType, id),
+	}
+}
+
 // Unavailable is a 503: nothing is known to have been done, try again later.
 func Unavailable(retryAfter time.Duration, cause error) *Error {
 	return &Error{

@@ -155,7 +155,7 @@ type groupMutation = func(scim.Resource, scim.CurrentMembers) (scim.Resource, sc
 
 // UpdateGroup implements scim.Directory. Requests that change members alone
 // neither wait for each other nor write the role.
-func (d *Directory) UpdateGroup(ctx context.Context, id string, withMembers bool, mutate groupMutation) (scim.Resource, error) {
+func (d *Directory) UpdateGroup(ctx context.Context, id string, match scim.Match, withMembers bool, mutate groupMutation) (scim.Resource, error) {
 	ctx, cancel, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -287,7 +287,7 @@ func (d *Directory) keepUnresolved(ctx context.Context, role *v1alpha1.Provision
 
 // DeleteGroup implements scim.Directory. Its memberships dangle then: ids are
 // never used again, so they mean nothing until they are swept.
-func (d *Directory) DeleteGroup(ctx context.Context, id string) error {
+func (d *Directory) DeleteGroup(ctx context.Context, id string, match scim.Match) error {
 	release, err := d.locks.acquire(ctx, roleLock(id))
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ var _ = Describe("A group", func() {
 		before := role(ctx, id)
 		parallel(func(i int) {
 			for _, user := range users[i] {
-				_, err := d.UpdateGroup(ctx, id, false, add(user))
+				_, err := d.UpdateGroup(ctx, id, nil, false, add(user))
 				Expect(err).NotTo(HaveOccurred())
 			}
 		})
@@ -59,7 +59,7 @@ var _ = Describe("A group", func() {
 
 		By("removing all but one each, in one request each")
 		parallel(func(i int) {
-			_, err := d.UpdateGroup(ctx, id, false, remove(users[i][1:]...))
+			_, err := d.UpdateGroup(ctx, id, nil, false, remove(users[i][1:]...))
 			Expect(err).NotTo(HaveOccurred())
 		})
 		var left []string
@@ -73,9 +73,9 @@ var _ = Describe("A group", func() {
 		alice := createUser(ctx, d, "alice@"+provider).ID()
 		id := team(ctx, alice).ID()
 		before := object(ctx, alice)
-		_, err := d.UpdateGroup(ctx, id, false, add(alice, alice))
+		_, err := d.UpdateGroup(ctx, id, nil, false, add(alice, alice))
 		Expect(err).NotTo(HaveOccurred())
-		_, err = d.UpdateGroup(ctx, id, false, reset(alice))
+		_, err = d.UpdateGroup(ctx, id, nil, false, reset(alice))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(object(ctx, alice).ResourceVersion).To(Equal(before.ResourceVersion))
 	})
@@ -84,7 +84,7 @@ var _ = Describe("A group", func() {
 		foreign, other := newDirectory()
 		theirs := createUser(ctx, foreign, "theirs@"+other).ID()
 		deleted := createUser(ctx, d, "deleted@"+provider).ID()
-		Expect(d.DeleteUser(ctx, deleted)).To(Succeed())
+		Expect(d.DeleteUser(ctx, deleted, nil)).To(Succeed())
 		nested, err := d.CreateGroup(ctx, scim.Resource{"displayName": "Nested " + provider}, nil)
 		Expect(err).NotTo(HaveOccurred())
 		alice := createUser(ctx, d, "alice@"+provider).ID()
@@ -96,7 +96,7 @@ var _ = Describe("A group", func() {
 
 		id := team(ctx).ID()
 		strangers := []string{theirs, deleted, nested.ID(), localID, "nobody"}
-		_, err = d.UpdateGroup(ctx, id, false, add(append(slices.Clone(strangers), alice, strings.Repeat("x", 300), "")...))
+		_, err = d.UpdateGroup(ctx, id, nil, false, add(append(slices.Clone(strangers), alice, strings.Repeat("x", 300), "")...))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(role(ctx, id).Spec.UnresolvedMembers).To(ConsistOf(strangers))
 		Expect(memberIDs(ctx, d, id)).To(ConsistOf(append(slices.Clone(strangers), alice)))
@@ -104,10 +104,10 @@ var _ = Describe("A group", func() {
 		Expect(object(ctx, localID).Spec.Memberships).To(BeEmpty())
 
 		By("forgetting those that are removed")
-		_, err = d.UpdateGroup(ctx, id, false, remove(strangers[1:]...))
+		_, err = d.UpdateGroup(ctx, id, nil, false, remove(strangers[1:]...))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(role(ctx, id).Spec.UnresolvedMembers).To(ConsistOf(theirs))
-		_, err = d.UpdateGroup(ctx, id, false, reset(alice))
+		_, err = d.UpdateGroup(ctx, id, nil, false, reset(alice))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(role(ctx, id).Spec.UnresolvedMembers).To(BeEmpty())
 		Expect(memberIDs(ctx, d, id)).To(ConsistOf(alice))
@@ -120,7 +120,7 @@ var _ = Describe("A group", func() {
 			want = append(want, fmt.Sprint("nobody-", i))
 		}
 		parallel(func(i int) {
-			_, err := d.UpdateGroup(ctx, id, false, add(want[i]))
+			_, err := d.UpdateGroup(ctx, id, nil, false, add(want[i]))
 			Expect(err).NotTo(HaveOccurred())
 		})
 		Expect(role(ctx, id).Spec.UnresolvedMembers).To(ConsistOf(want))
@@ -130,12 +130,12 @@ var _ = Describe("A group", func() {
 		user := scim.Resource{"userName": "alice@" + provider, "externalId": "ext"}
 		alice := create(ctx, d, user).ID()
 		id := team(ctx, alice).ID()
-		Expect(d.DeleteUser(ctx, alice)).To(Succeed())
-		_, err := d.UpdateGroup(ctx, id, false, add(alice))
+		Expect(d.DeleteUser(ctx, alice, nil)).To(Succeed())
+		_, err := d.UpdateGroup(ctx, id, nil, false, add(alice))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(create(ctx, d, user).ID()).To(Equal(alice))
 		Expect(memberIDs(ctx, d, id)).To(BeEmpty())
-		_, err = d.UpdateGroup(ctx, id, false, add(alice))
+		_, err = d.UpdateGroup(ctx, id, nil, false, add(alice))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(memberIDs(ctx, d, id)).To(ConsistOf(alice))
 		Expect(role(ctx, id).Spec.UnresolvedMembers).To(BeEmpty())
@@ -148,7 +148,7 @@ var _ = Describe("A group", func() {
 			user := createUser(ctx, d, fmt.Sprintf("u-%d@%s", i, provider)).ID()
 			gone = append(gone, user)
 			Expect(admin.Delete(ctx, object(ctx, user))).To(Succeed())
-			_, err := d.UpdateGroup(ctx, id, false, add(user))
+			_, err := d.UpdateGroup(ctx, id, nil, false, add(user))
 			Expect(err).NotTo(HaveOccurred())
 		}
 		Expect(role(ctx, id).Spec.UnresolvedMembers).To(ConsistOf(gone))
@@ -161,7 +161,7 @@ var _ = Describe("A group", func() {
 			users = append(users, createUser(ctx, d, fmt.Sprintf("u-%d@%s", i, provider)).ID())
 		}
 		parallel(func(i int) {
-			_, err := d.UpdateGroup(ctx, id, false, func(g scim.Resource, _ scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
+			_, err := d.UpdateGroup(ctx, id, nil, false, func(g scim.Resource, _ scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
 				g["displayName"] = fmt.Sprintf("Team %s %d", provider, i)
 				return g, scim.MemberChange{Add: memberList(users[i : i+1])}, nil
 			})
@@ -178,7 +178,7 @@ var _ = Describe("A group", func() {
 		Eventually(func(g Gomega) {
 			group, err := d.CreateGroup(ctx, scim.Resource{"displayName": "LOCAL " + provider}, nil)
 			if err == nil {
-				g.Expect(d.DeleteGroup(ctx, group.ID())).To(Succeed())
+				g.Expect(d.DeleteGroup(ctx, group.ID(), nil)).To(Succeed())
 			}
 			g.Expect(err).To(beSCIM(http.StatusConflict, scim.Uniqueness, "local role"))
 		}).Should(Succeed())

@@ -1,9 +1,7 @@
 package directory
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
 	"github.com/rollcall-dev/rollcall/scim/fold"
+	"github.com/rollcall-dev/rollcall/scim/order"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -267,19 +266,13 @@ func matching[T client.Object](ctx context.Context, objects []T, match filter.Pr
 	return found, nil
 }
 
-// page sorts by creation and cuts a page out. New objects come last, so that
-// what is created between two pages moves nothing from one to the other. The id
-// decides within a second, which is how exactly creation is known.
+// page cuts a page out of what was found. The order of creation is known without
+// a look into the resources, which would cost more than the sorting.
 func page[T client.Object](ctx context.Context, found []T, q scim.Query, id func(T) string, show func(T) (scim.Resource, error)) (scim.Page, error) {
 	p := scim.Page{Total: len(found)}
-	start := q.StartIndex - 1
-	if start < 0 || start >= len(found) || q.Count <= 0 {
-		return p, nil
-	}
-	slices.SortFunc(found, func(a, b T) int {
-		return cmp.Or(a.GetCreationTimestamp().Compare(b.GetCreationTimestamp().Time), cmp.Compare(id(a), id(b)))
-	})
-	found = found[start : start+min(q.Count, len(found)-start)]
+	found, p.Earlier, p.Later = order.Cut(q.Order, found, func(o T) order.Key {
+		return order.Created(o.GetCreationTimestamp().Time, id(o))
+	}, q.Window)
 	p.Resources = make([]scim.Resource, 0, len(found))
 	for i, o := range found {
 		if err := alive(ctx, i); err != nil {

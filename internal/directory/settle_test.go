@@ -19,6 +19,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/index"
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/fold"
+	"github.com/rollcall-dev/rollcall/scim/order"
 )
 
 // laggard is the suite's client with a cache that stops to see one user, and
@@ -96,14 +97,14 @@ var _ = Describe("A cache that doesn't see a write", func() {
 		bob := createUser(ctx, d, "bob@"+provider).ID()
 		freeze(ctx, alice)
 		for range 2 {
-			_, err := d.UpdateUser(ctx, alice, set("active", false))
+			_, err := d.UpdateUser(ctx, alice, nil, set("active", false))
 			outOfDate(err)
 		}
 		_, err := d.User(ctx, alice)
 		outOfDate(err)
 		_, err = d.User(ctx, bob)
 		Expect(err).NotTo(HaveOccurred())
-		_, err = d.UpdateUser(ctx, alice, set("active", true))
+		_, err = d.UpdateUser(ctx, alice, nil, set("active", true))
 		outOfDate(err)
 		thaw()
 		update(ctx, d, alice, "active", false)
@@ -117,10 +118,10 @@ var _ = Describe("A cache that doesn't see a write", func() {
 		freeze(ctx, alice)
 		lost := func(error) error { return errors.New("connection reset by peer") }
 		l.afterPatch.Store(&lost)
-		_, err := d.UpdateUser(ctx, alice, set("active", true))
+		_, err := d.UpdateUser(ctx, alice, nil, set("active", true))
 		outOfDate(err)
 		l.afterPatch.Store(nil)
-		_, err = d.UpdateUser(ctx, alice, set("active", false))
+		_, err = d.UpdateUser(ctx, alice, nil, set("active", false))
 		outOfDate(err)
 		thaw()
 		update(ctx, d, alice, "active", false)
@@ -132,7 +133,7 @@ var _ = Describe("A cache that doesn't see a write", func() {
 		request, hangUp := context.WithCancel(ctx)
 		after := func(err error) error { hangUp(); return err }
 		l.afterPatch.Store(&after)
-		_, err := d.UpdateUser(request, alice, set("active", false))
+		_, err := d.UpdateUser(request, alice, nil, set("active", false))
 		Expect(err).NotTo(HaveOccurred())
 		l.afterPatch.Store(nil)
 		user, err := d.User(ctx, alice)
@@ -145,12 +146,12 @@ var _ = Describe("A cache that doesn't see a write", func() {
 		group, err := d.CreateGroup(ctx, scim.Resource{"displayName": "Team " + provider}, nil)
 		Expect(err).NotTo(HaveOccurred())
 		freeze(ctx, alice)
-		_, err = d.UpdateGroup(ctx, group.ID(), false, add(alice))
+		_, err = d.UpdateGroup(ctx, group.ID(), nil, false, add(alice))
 		outOfDate(err)
-		_, err = d.UpdateGroup(ctx, group.ID(), false, remove(alice))
+		_, err = d.UpdateGroup(ctx, group.ID(), nil, false, remove(alice))
 		outOfDate(err)
 		thaw()
-		_, err = d.UpdateGroup(ctx, group.ID(), false, remove(alice))
+		_, err = d.UpdateGroup(ctx, group.ID(), nil, false, remove(alice))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(object(ctx, alice).Spec.Memberships).To(BeEmpty())
 	})
@@ -158,7 +159,7 @@ var _ = Describe("A cache that doesn't see a write", func() {
 	It("doesn't let a user be made twice by a return or by a rename", func(ctx SpecContext) {
 		again := scim.Resource{"userName": "alice@" + provider, "externalId": "ext"}
 		alice := create(ctx, d, again).ID()
-		Expect(d.DeleteUser(ctx, alice)).To(Succeed())
+		Expect(d.DeleteUser(ctx, alice, nil)).To(Succeed())
 		freeze(ctx, alice)
 		for range 2 {
 			_, err := d.CreateUser(ctx, again)
@@ -173,7 +174,7 @@ var _ = Describe("A cache that doesn't see a write", func() {
 
 		By("renaming")
 		freeze(ctx, alice)
-		_, err = d.UpdateUser(ctx, alice, set("userName", "bob@"+provider))
+		_, err = d.UpdateUser(ctx, alice, nil, set("userName", "bob@"+provider))
 		outOfDate(err)
 		_, err = d.CreateUser(ctx, scim.Resource{"userName": "bob@" + provider})
 		outOfDate(err)
@@ -224,7 +225,7 @@ var _ = Describe("A cache that doesn't see a write", func() {
 	It("never runs out of object names", func(ctx SpecContext) {
 		for range 12 {
 			alice := createUser(ctx, d, "alice@"+provider).ID()
-			Expect(d.DeleteUser(ctx, alice)).To(Succeed())
+			Expect(d.DeleteUser(ctx, alice, nil)).To(Succeed())
 		}
 	})
 
@@ -232,7 +233,7 @@ var _ = Describe("A cache that doesn't see a write", func() {
 		createUser(ctx, d, "alice@"+provider)
 		gone, hangUp := context.WithCancel(ctx)
 		hangUp()
-		_, err := d.Users(gone, scim.Query{StartIndex: 1, Count: 1})
+		_, err := d.Users(gone, scim.Query{Window: order.Window{StartIndex: 1, Count: 1}})
 		Expect(err).To(HaveOccurred())
 	})
 })

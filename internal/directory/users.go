@@ -139,7 +139,7 @@ func (d *Directory) User(ctx context.Context, id string) (scim.Resource, error) 
 }
 
 // UpdateUser implements scim.Directory.
-func (d *Directory) UpdateUser(ctx context.Context, id string, mutate func(scim.Resource) (scim.Resource, error)) (scim.Resource, error) {
+func (d *Directory) UpdateUser(ctx context.Context, id string, match scim.Match, mutate func(scim.Resource) (scim.Resource, error)) (scim.Resource, error) {
 	release, err := d.locks.acquire(ctx, userLock(id))
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func (d *Directory) UpdateUser(ctx context.Context, id string, mutate func(scim.
 // DeleteUser implements scim.Directory. It leaves a tombstone. The count of
 // suspensions goes up even if the user was suspended already: a grant that was
 // made since then must not wait for the user's return.
-func (d *Directory) DeleteUser(ctx context.Context, id string) error {
+func (d *Directory) DeleteUser(ctx context.Context, id string, match scim.Match) error {
 	release, err := d.locks.acquire(ctx, userLock(id))
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/names"
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/order"
 )
 
 var _ = Describe("A user", func() {
@@ -70,7 +71,7 @@ var _ = Describe("A user", func() {
 	It("stays as active as it is when a client takes active away", func(ctx SpecContext) {
 		id := createUser(ctx, d, unique("alice")).ID()
 		update(ctx, d, id, "active", false)
-		_, err := d.UpdateUser(ctx, id, func(u scim.Resource) (scim.Resource, error) {
+		_, err := d.UpdateUser(ctx, id, nil, func(u scim.Resource) (scim.Resource, error) {
 			delete(u, "active")
 			u["title"] = "Boss"
 			return u, nil
@@ -86,7 +87,7 @@ var _ = Describe("A user", func() {
 		})
 		Expect(err).NotTo(HaveOccurred())
 		before := object(ctx, created.ID())
-		_, err = d.UpdateUser(ctx, created.ID(), func(u scim.Resource) (scim.Resource, error) {
+		_, err = d.UpdateUser(ctx, created.ID(), nil, func(u scim.Resource) (scim.Resource, error) {
 			u["urn:x:Custom:2.0:User"] = map[string]any{"n": 1.50, "deep": map[string]any{"list": []any{"a", true}}}
 			return u, nil
 		})
@@ -133,11 +134,11 @@ var _ = Describe("A user", func() {
 			created := createUser(ctx, d, name)
 			e, err := filter.Parse(fmt.Sprintf("userName eq %q", name))
 			Expect(err).NotTo(HaveOccurred())
-			page, err := d.Users(ctx, scim.Query{Filter: e, StartIndex: 1, Count: 10})
+			page, err := d.Users(ctx, scim.Query{Filter: e, Window: order.Window{StartIndex: 1, Count: 10}})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(page.Total).To(Equal(1))
-			Expect(d.DeleteUser(ctx, created.ID())).To(Succeed())
-			page, err = d.Users(ctx, scim.Query{Filter: e, StartIndex: 1, Count: 10})
+			Expect(d.DeleteUser(ctx, created.ID(), nil)).To(Succeed())
+			page, err = d.Users(ctx, scim.Query{Filter: e, Window: order.Window{StartIndex: 1, Count: 10}})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(page.Total).To(BeZero())
 		}
@@ -162,13 +163,13 @@ var _ = Describe("A user", func() {
 			role, err := d.CreateGroup(ctx, scim.Resource{"displayName": "Team " + provider}, nil)
 			Expect(err).NotTo(HaveOccurred())
 			first := create(ctx, d, scim.Resource{"userName": unique("alice"), "externalId": externalID, "title": "Boss", "active": true})
-			_, err = d.UpdateGroup(ctx, role.ID(), false, add(first.ID()))
+			_, err = d.UpdateGroup(ctx, role.ID(), nil, false, add(first.ID()))
 			Expect(err).NotTo(HaveOccurred())
 			u := object(ctx, first.ID())
 			u.Spec.PermissionLevel, u.Spec.PermissionLevelEpoch = v1alpha1.LevelAdministrator, u.Spec.Suspensions
 			Expect(admin.Update(ctx, u)).To(Succeed())
 
-			Expect(d.DeleteUser(ctx, first.ID())).To(Succeed())
+			Expect(d.DeleteUser(ctx, first.ID(), nil)).To(Succeed())
 			tombstone := object(ctx, first.ID())
 			Expect(tombstone.Name).To(Equal(u.Name))
 			Expect(tombstone.Spec.DeprovisionedAt).NotTo(BeNil())
@@ -208,7 +209,7 @@ var _ = Describe("A user", func() {
 			id := createUser(ctx, d, unique("alice")).ID()
 			Expect(seen).NotTo(HaveKey(id))
 			seen[id] = true
-			Expect(d.DeleteUser(ctx, id)).To(Succeed())
+			Expect(d.DeleteUser(ctx, id, nil)).To(Succeed())
 		}
 	})
 
@@ -223,7 +224,7 @@ var _ = Describe("A user", func() {
 
 		bob := createUser(ctx, d, unique("bob"))
 		Eventually(func(g Gomega) {
-			_, err = d.UpdateUser(ctx, bob.ID(), set("userName", unique("alice")))
+			_, err = d.UpdateUser(ctx, bob.ID(), nil, set("userName", unique("alice")))
 			g.Expect(err).To(beSCIM(http.StatusConflict, scim.Uniqueness, "local user"))
 		}).Should(Succeed())
 	})
@@ -235,7 +236,7 @@ var _ = Describe("A user", func() {
 		Expect(object(ctx, ours.ID()).Name).To(HavePrefix(object(ctx, theirs.ID()).Name + "-"))
 		_, err := d.User(ctx, theirs.ID())
 		Expect(err).To(beSCIM(http.StatusNotFound, "", "not found"))
-		Expect(d.DeleteUser(ctx, theirs.ID())).To(beSCIM(http.StatusNotFound, "", "not found"))
+		Expect(d.DeleteUser(ctx, theirs.ID(), nil)).To(beSCIM(http.StatusNotFound, "", "not found"))
 		Expect(ids(ctx, d, 1, 10)).To(Equal([]string{ours.ID()}))
 	})
 
@@ -243,7 +244,7 @@ var _ = Describe("A user", func() {
 		_, err := d.CreateUser(ctx, scim.Resource{"userName": strings.Repeat("x", 1025)})
 		Expect(err).To(beSCIM(http.StatusBadRequest, scim.InvalidValue, "userName: Too long"))
 		id := createUser(ctx, d, unique("alice")).ID()
-		_, err = d.UpdateUser(ctx, id, set("displayName", strings.Repeat("x", 1025)))
+		_, err = d.UpdateUser(ctx, id, nil, set("displayName", strings.Repeat("x", 1025)))
 		Expect(err).To(beSCIM(http.StatusBadRequest, scim.InvalidValue, "displayName: Too long"))
 	})
 
@@ -251,7 +252,7 @@ var _ = Describe("A user", func() {
 		id := createUser(ctx, d, unique("alice")).ID()
 		Expect(admin.Delete(ctx, object(ctx, id))).To(Succeed())
 		// Whether the cache knows it already or not.
-		_, err := d.UpdateUser(ctx, id, set("title", "Boss"))
+		_, err := d.UpdateUser(ctx, id, nil, set("title", "Boss"))
 		Expect(err).To(beSCIM(http.StatusNotFound, "", "not found"))
 	})
 
@@ -304,7 +305,7 @@ func set(attribute string, value any) func(scim.Resource) (scim.Resource, error)
 
 func update(ctx context.Context, d *directory.Directory, id, attribute string, value any) {
 	GinkgoHelper()
-	_, err := d.UpdateUser(ctx, id, set(attribute, value))
+	_, err := d.UpdateUser(ctx, id, nil, set(attribute, value))
 	Expect(err).NotTo(HaveOccurred())
 }
 
@@ -334,7 +335,7 @@ func object(ctx context.Context, id string) *v1alpha1.ProvisionedUser {
 
 func ids(ctx context.Context, d *directory.Directory, start, count int) []string {
 	GinkgoHelper()
-	page, err := d.Users(ctx, scim.Query{StartIndex: start, Count: count})
+	page, err := d.Users(ctx, scim.Query{Window: order.Window{StartIndex: start, Count: count}})
 	Expect(err).NotTo(HaveOccurred())
 	var list []string
 	for _, r := range page.Resources {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/order"
 )
 
 // unknownID is a well-formed id that nobody has.
@@ -112,7 +113,7 @@ func memberList(ids []string) []scim.Member {
 // changeMembers changes a group's members and nothing else.
 func changeMembers(t *testing.T, d scim.Directory, id string, change scim.MemberChange) {
 	t.Helper()
-	_, err := d.UpdateGroup(t.Context(), id, false,
+	_, err := d.UpdateGroup(t.Context(), id, nil, false,
 		func(group scim.Resource, _ scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
 			return group, change, nil
 		})
@@ -174,7 +175,7 @@ func search(t *testing.T, text string) scim.Query {
 	t.Helper()
 	e, err := filter.Parse(text)
 	must(t, err)
-	return scim.Query{Filter: e, StartIndex: 1, Count: 100}
+	return scim.Query{Filter: e, Window: order.Window{StartIndex: 1, Count: 100}}
 }
 
 func must(t *testing.T, err error) {

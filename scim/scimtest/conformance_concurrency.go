@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/order"
 )
 
 const clients = 16
@@ -38,7 +39,7 @@ func concurrentCreates(t *testing.T, d scim.Directory) {
 			t.Errorf("create: %v: want a conflict", err)
 		}
 	})
-	page, err := d.Users(t.Context(), scim.Query{StartIndex: 1, Count: 100})
+	page, err := d.Users(t.Context(), scim.Query{Window: order.Window{StartIndex: 1, Count: 100}})
 	must(t, err)
 	if made.Load() != 1 || page.Total != 1 {
 		t.Fatalf("%d creates succeeded and there are %d users: want 1", made.Load(), page.Total)
@@ -49,7 +50,7 @@ func concurrentUpdates(t *testing.T, d scim.Directory) {
 	alice := createUser(t, d, "alice@example.com")
 	parallel(func(i int) {
 		value := fmt.Sprintf("alice-%d@example.com", i)
-		_, err := d.UpdateUser(t.Context(), alice.ID(), func(u scim.Resource) (scim.Resource, error) {
+		_, err := d.UpdateUser(t.Context(), alice.ID(), nil, func(u scim.Resource) (scim.Resource, error) {
 			u = u.Clone()
 			list, _ := u["emails"].([]any)
 			u["emails"] = append(list, map[string]any{"value": value})
@@ -87,7 +88,7 @@ func concurrentMembers(t *testing.T, d scim.Directory) {
 			if model[i][id] = random.IntN(3) > 0; model[i][id] {
 				change = scim.MemberChange{Add: memberList([]string{id})}
 			}
-			_, err := d.UpdateGroup(t.Context(), team.ID(), false,
+			_, err := d.UpdateGroup(t.Context(), team.ID(), nil, false,
 				func(group scim.Resource, _ scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
 					return group, change, nil
 				})

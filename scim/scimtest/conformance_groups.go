@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/order"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -17,10 +18,10 @@ func uniqueDisplayName(t *testing.T, d scim.Directory) {
 	for _, name := range []string{"Team Ä", "TEAM ä", "Ｔｅａｍ Ä"} {
 		_, err := d.CreateGroup(t.Context(), newGroup(name), nil)
 		wantStatus(t, err, http.StatusConflict)
-		_, err = d.UpdateGroup(t.Context(), other.ID(), false, setGroup("displayName", name))
+		_, err = d.UpdateGroup(t.Context(), other.ID(), nil, false, setGroup("displayName", name))
 		wantStatus(t, err, http.StatusConflict)
 	}
-	must(t, d.DeleteGroup(t.Context(), team.ID()))
+	must(t, d.DeleteGroup(t.Context(), team.ID(), nil))
 	if again := createGroup(t, d, "Team Ä"); again.ID() == team.ID() {
 		t.Fatal("a new group got the id of a deleted one")
 	}
@@ -37,7 +38,7 @@ func updateGroup(t *testing.T, d scim.Directory) {
 	alice := createUser(t, d, "alice@example.com")
 	team := createGroup(t, d, "Team", alice.ID())
 	refused := errors.New("refused")
-	_, err := d.UpdateGroup(t.Context(), team.ID(), true,
+	_, err := d.UpdateGroup(t.Context(), team.ID(), nil, true,
 		func(scim.Resource, scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
 			return nil, scim.MemberChange{Reset: true}, refused
 		})
@@ -45,7 +46,7 @@ func updateGroup(t *testing.T, d scim.Directory) {
 		t.Fatalf("error %v: want that of mutate", err)
 	}
 	wantIDs(t, memberIDs(t, d, team.ID()), sorted(alice.ID()))
-	updated, err := d.UpdateGroup(t.Context(), team.ID(), true,
+	updated, err := d.UpdateGroup(t.Context(), team.ID(), nil, true,
 		func(group scim.Resource, current scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
 			if group["members"] != nil {
 				t.Fatal("mutate was given the members attribute")
@@ -67,7 +68,7 @@ func updateGroup(t *testing.T, d scim.Directory) {
 	}
 	groups, _ := readUser(t, d, alice.ID())["groups"].([]any)
 	wantJSON(t, groups, []any{map[string]any{"value": team.ID(), "display": "Renamed", "type": "direct"}})
-	same, err := d.UpdateGroup(t.Context(), team.ID(), true, keep)
+	same, err := d.UpdateGroup(t.Context(), team.ID(), nil, true, keep)
 	must(t, err)
 	wantJSON(t, same, updated)
 }
@@ -136,7 +137,7 @@ func unknownMembers(t *testing.T, d scim.Directory) {
 	wantIDs(t, memberIDs(t, d, team.ID()), sorted(unknownID, "no-uuid", "another", alice.ID()))
 	changeMembers(t, d, team.ID(), scim.MemberChange{Remove: []string{"no-uuid", "another"}})
 	wantIDs(t, memberIDs(t, d, team.ID()), sorted(unknownID, alice.ID()))
-	page, err := d.Users(t.Context(), scim.Query{StartIndex: 1, Count: 10})
+	page, err := d.Users(t.Context(), scim.Query{Window: order.Window{StartIndex: 1, Count: 10}})
 	must(t, err)
 	if page.Total != 1 {
 		t.Fatalf("there are %d users: an unknown member makes none", page.Total)
@@ -161,8 +162,8 @@ func deletedGroup(t *testing.T, d scim.Directory) {
 	alice := createUser(t, d, "alice@example.com")
 	team := createGroup(t, d, "Team", alice.ID())
 	other := createGroup(t, d, "Other", alice.ID())
-	must(t, d.DeleteGroup(t.Context(), team.ID()))
-	wantStatus(t, d.DeleteGroup(t.Context(), team.ID()), http.StatusNotFound)
+	must(t, d.DeleteGroup(t.Context(), team.ID(), nil))
+	wantStatus(t, d.DeleteGroup(t.Context(), team.ID(), nil), http.StatusNotFound)
 	_, err := d.Group(t.Context(), team.ID(), false)
 	wantStatus(t, err, http.StatusNotFound)
 	wantIDs(t, groupIDs(t, d, alice.ID()), sorted(other.ID()))
@@ -174,7 +175,7 @@ func deletedGroup(t *testing.T, d scim.Directory) {
 func deletedMember(t *testing.T, d scim.Directory) {
 	alice, bob := createUser(t, d, "alice@example.com"), createUser(t, d, "bob@example.com")
 	team := createGroup(t, d, "Team", alice.ID(), bob.ID())
-	must(t, d.DeleteUser(t.Context(), alice.ID()))
+	must(t, d.DeleteUser(t.Context(), alice.ID(), nil))
 	wantIDs(t, memberIDs(t, d, team.ID()), sorted(bob.ID()))
 }
 
@@ -185,9 +186,9 @@ func membersWhenAsked(t *testing.T, d scim.Directory) {
 	for _, with := range []bool{true, false} {
 		one, err := d.Group(t.Context(), team.ID(), with)
 		must(t, err)
-		page, err := d.Groups(t.Context(), scim.Query{StartIndex: 1, Count: 10, WithMembers: with})
+		page, err := d.Groups(t.Context(), scim.Query{Window: order.Window{StartIndex: 1, Count: 10}, WithMembers: with})
 		must(t, err)
-		updated, err := d.UpdateGroup(t.Context(), team.ID(), with, keep)
+		updated, err := d.UpdateGroup(t.Context(), team.ID(), nil, with, keep)
 		must(t, err)
 		for _, r := range []scim.Resource{one, page.Resources[0], updated} {
 			if with {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/order"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -48,7 +49,7 @@ func ownsIDAndMeta(t *testing.T, d scim.Directory) {
 	if at.Year() == 1999 || metaTime(t, created, "lastModified").Before(at) {
 		t.Fatalf("meta %v: want times of the directory's clock", created["meta"])
 	}
-	updated, err := d.UpdateUser(t.Context(), id, func(u scim.Resource) (scim.Resource, error) {
+	updated, err := d.UpdateUser(t.Context(), id, nil, func(u scim.Resource) (scim.Resource, error) {
 		u["userName"] = "alice.renamed@example.com"
 		u["id"] = "mine"
 		return u, nil
@@ -66,11 +67,11 @@ func uniqueUserName(t *testing.T, d scim.Directory) {
 	for _, name := range []string{"Alice@Example.com", "alice@example.COM", "ａｌｉｃｅ@example.com"} {
 		_, err := d.CreateUser(t.Context(), newUser(name))
 		wantStatus(t, err, http.StatusConflict)
-		_, err = d.UpdateUser(t.Context(), bob.ID(), rename(name))
+		_, err = d.UpdateUser(t.Context(), bob.ID(), nil, rename(name))
 		wantStatus(t, err, http.StatusConflict)
 	}
 	wantJSON(t, readUser(t, d, bob.ID()), bob)
-	renamed, err := d.UpdateUser(t.Context(), alice.ID(), rename("ALICE@example.com"))
+	renamed, err := d.UpdateUser(t.Context(), alice.ID(), nil, rename("ALICE@example.com"))
 	must(t, err)
 	if renamed.String("userName") != "ALICE@example.com" {
 		t.Fatalf("userName %q: one's own name may change its case", renamed.String("userName"))
@@ -91,7 +92,7 @@ func set(attribute string, value any) func(scim.Resource) (scim.Resource, error)
 func inactiveStays(t *testing.T, d scim.Directory) {
 	alice := createUser(t, d, "alice@example.com")
 	team := createGroup(t, d, "Team", alice.ID())
-	updated, err := d.UpdateUser(t.Context(), alice.ID(), set("active", false))
+	updated, err := d.UpdateUser(t.Context(), alice.ID(), nil, set("active", false))
 	must(t, err)
 	for _, r := range []scim.Resource{updated, readUser(t, d, alice.ID())} {
 		if r["active"] != false {
@@ -109,12 +110,12 @@ func inactiveStays(t *testing.T, d scim.Directory) {
 
 func deletedIsGone(t *testing.T, d scim.Directory) {
 	id := createUser(t, d, "alice@example.com", "externalId", "ext").ID()
-	must(t, d.DeleteUser(t.Context(), id))
+	must(t, d.DeleteUser(t.Context(), id, nil))
 	_, err := d.User(t.Context(), id)
 	wantStatus(t, err, http.StatusNotFound)
-	_, err = d.UpdateUser(t.Context(), id, set("active", true))
+	_, err = d.UpdateUser(t.Context(), id, nil, set("active", true))
 	wantStatus(t, err, http.StatusNotFound)
-	wantStatus(t, d.DeleteUser(t.Context(), id), http.StatusNotFound)
+	wantStatus(t, d.DeleteUser(t.Context(), id, nil), http.StatusNotFound)
 	for _, text := range []string{`userName eq "alice@example.com"`, `externalId eq "ext"`, fmt.Sprintf(`id eq %q`, id), `active pr`} {
 		page, err := d.Users(t.Context(), search(t, text))
 		must(t, err)
@@ -127,7 +128,7 @@ func deletedIsGone(t *testing.T, d scim.Directory) {
 func comesBack(t *testing.T, d scim.Directory) {
 	first := createUser(t, d, "alice@example.com", "externalId", "ext", "title", "Boss")
 	team := createGroup(t, d, "Team", first.ID())
-	must(t, d.DeleteUser(t.Context(), first.ID()))
+	must(t, d.DeleteUser(t.Context(), first.ID(), nil))
 	second := createUser(t, d, "alice.new@example.com", "externalId", "ext")
 	if second.ID() != first.ID() {
 		t.Fatalf("id %q: want that of the deleted user with the same externalId, %q", second.ID(), first.ID())
@@ -140,17 +141,17 @@ func comesBack(t *testing.T, d scim.Directory) {
 
 func freedName(t *testing.T, d scim.Directory) {
 	first := createUser(t, d, "alice@example.com", "externalId", "one")
-	must(t, d.DeleteUser(t.Context(), first.ID()))
+	must(t, d.DeleteUser(t.Context(), first.ID(), nil))
 	second := createUser(t, d, "alice@example.com", "externalId", "two")
-	must(t, d.DeleteUser(t.Context(), second.ID()))
+	must(t, d.DeleteUser(t.Context(), second.ID(), nil))
 	third := createUser(t, d, "alice@example.com")
 	if first.ID() == second.ID() || third.ID() == second.ID() || third.ID() == first.ID() {
 		t.Fatal("a name's next holder got the id of the one before")
 	}
 	other := createUser(t, d, "bob@example.com")
-	_, err := d.UpdateUser(t.Context(), third.ID(), rename("carol@example.com"))
+	_, err := d.UpdateUser(t.Context(), third.ID(), nil, rename("carol@example.com"))
 	must(t, err)
-	_, err = d.UpdateUser(t.Context(), other.ID(), rename("alice@example.com"))
+	_, err = d.UpdateUser(t.Context(), other.ID(), nil, rename("alice@example.com"))
 	must(t, err)
 	page, err := d.Users(t.Context(), search(t, `userName eq "alice@example.com"`))
 	must(t, err)
@@ -163,7 +164,7 @@ func updateUser(t *testing.T, d scim.Directory) {
 	alice := createUser(t, d, "alice@example.com", "title", "Engineer")
 	team := createGroup(t, d, "Team", alice.ID())
 	refused := errors.New("refused")
-	_, err := d.UpdateUser(t.Context(), alice.ID(), func(u scim.Resource) (scim.Resource, error) {
+	_, err := d.UpdateUser(t.Context(), alice.ID(), nil, func(u scim.Resource) (scim.Resource, error) {
 		u["title"] = "Boss"
 		return nil, refused
 	})
@@ -172,7 +173,7 @@ func updateUser(t *testing.T, d scim.Directory) {
 	}
 	current := readUser(t, d, alice.ID())
 	wantIDs(t, valuesOf(t, current, "groups"), sorted(team.ID()))
-	updated, err := d.UpdateUser(t.Context(), alice.ID(), func(u scim.Resource) (scim.Resource, error) {
+	updated, err := d.UpdateUser(t.Context(), alice.ID(), nil, func(u scim.Resource) (scim.Resource, error) {
 		wantJSON(t, u, current)
 		next := u.Clone()
 		delete(next, "title")
@@ -194,7 +195,7 @@ func updateNothing(t *testing.T, d scim.Directory) {
 		func(u scim.Resource) (scim.Resource, error) { return u.Clone(), nil },
 		set("userName", "alice@example.com"),
 	} {
-		updated, err := d.UpdateUser(t.Context(), alice.ID(), mutate)
+		updated, err := d.UpdateUser(t.Context(), alice.ID(), nil, mutate)
 		must(t, err)
 		wantJSON(t, updated, alice)
 	}
@@ -265,7 +266,7 @@ func paging(t *testing.T, d scim.Directory) {
 	}
 	seen := map[string]bool{}
 	for start := 1; start <= users; start += 5 {
-		page, err := d.Users(t.Context(), scim.Query{StartIndex: start, Count: 5})
+		page, err := d.Users(t.Context(), scim.Query{Window: order.Window{StartIndex: start, Count: 5}})
 		must(t, err)
 		if n := min(5, users-start+1); page.Total != users || len(page.Resources) != n {
 			t.Fatalf("page at %d has %d of %d: want %d of %d", start, len(page.Resources), page.Total, n, users)
@@ -278,7 +279,7 @@ func paging(t *testing.T, d scim.Directory) {
 		}
 	}
 	for name, list := range map[string]func(context.Context, scim.Query) (scim.Page, error){"users": d.Users, "groups": d.Groups} {
-		for _, q := range []scim.Query{{StartIndex: 1, Count: 0}, {StartIndex: users + 1, Count: 5}, {StartIndex: int(^uint(0) >> 1), Count: 200}} {
+		for _, q := range []scim.Query{{Window: order.Window{StartIndex: 1, Count: 0}}, {Window: order.Window{StartIndex: users + 1, Count: 5}}, {Window: order.Window{StartIndex: int(^uint(0) >> 1), Count: 200}}} {
 			page, err := list(t.Context(), q)
 			must(t, err)
 			if page.Total != users || len(page.Resources) != 0 {
@@ -294,17 +295,17 @@ func notFound(t *testing.T, d scim.Directory) {
 	for _, id := range []string{unknownID, "", "no uuid", "../users", strings.Repeat("x", 5000), "a\x00b", group.ID()} {
 		_, err := d.User(t.Context(), id)
 		wantStatus(t, err, http.StatusNotFound)
-		_, err = d.UpdateUser(t.Context(), id, set("active", false))
+		_, err = d.UpdateUser(t.Context(), id, nil, set("active", false))
 		wantStatus(t, err, http.StatusNotFound)
-		wantStatus(t, d.DeleteUser(t.Context(), id), http.StatusNotFound)
+		wantStatus(t, d.DeleteUser(t.Context(), id, nil), http.StatusNotFound)
 		if id == group.ID() {
 			continue
 		}
 		_, err = d.Group(t.Context(), id, true)
 		wantStatus(t, err, http.StatusNotFound)
-		_, err = d.UpdateGroup(t.Context(), id, false, keep)
+		_, err = d.UpdateGroup(t.Context(), id, nil, false, keep)
 		wantStatus(t, err, http.StatusNotFound)
-		wantStatus(t, d.DeleteGroup(t.Context(), id), http.StatusNotFound)
+		wantStatus(t, d.DeleteGroup(t.Context(), id, nil), http.StatusNotFound)
 	}
 }
 

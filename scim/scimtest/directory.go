@@ -14,6 +14,7 @@ import (
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
 	"github.com/rollcall-dev/rollcall/scim/fold"
+	"github.com/rollcall-dev/rollcall/scim/order"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -36,7 +37,8 @@ type Directory struct {
 	// tombstones has the deleted users' ids by externalId: a user that comes
 	// back under the same one is the same user.
 	tombstones map[string]tombstone
-	created    int
+	// last is when the last resource was created.
+	last time.Time
 }
 
 var _ scim.Directory = (*Directory)(nil)
@@ -52,10 +54,7 @@ type collection struct {
 	byKey map[string]*stored
 }
 
-type stored struct {
-	resource scim.Resource
-	order    int
-}
+type stored struct{ resource scim.Resource }
 
 // New returns an empty directory.
 func New() *Directory { return NewWithClock(time.Now) }
@@ -80,7 +79,7 @@ func newCollection(rt *schema.ResourceType, key string) collection {
 func (d *Directory) CreateUser(_ context.Context, user scim.Resource) (scim.Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	id, created := uuid.NewString(), d.timestamp()
+	id, created := uuid.NewString(), d.birth()
 	old, back := d.tombstones[user.String("externalId")]
 	if back {
 		id, created = old.id, old.created
@@ -113,11 +112,14 @@ func (d *Directory) Users(_ context.Context, q scim.Query) (scim.Page, error) {
 }
 
 // UpdateUser implements scim.Directory.
-func (d *Directory) UpdateUser(_ context.Context, id string, mutate func(scim.Resource) (scim.Resource, error)) (scim.Resource, error) {
+func (d *Directory) UpdateUser(_ context.Context, id string, match scim.Match, mutate func(scim.Resource) (scim.Resource, error)) (scim.Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, err := d.users.get(id)
 	if err != nil {
+		return nil, err
+	}
+	if err := check(match, schema.User, d.user(s)); err != nil {
 		return nil, err
 	}
 	next, err := mutate(d.user(s))
@@ -131,11 +133,14 @@ func (d *Directory) UpdateUser(_ context.Context, id string, mutate func(scim.Re
 }
 
 // DeleteUser implements scim.Directory.
-func (d *Directory) DeleteUser(_ context.Context, id string) error {
+func (d *Directory) DeleteUser(_ context.Context, id string, match scim.Match) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, err := d.users.get(id)
 	if err != nil {
+		return err
+	}
+	if err := check(match, schema.User, d.user(s)); err != nil {
 		return err
 	}
 	d.users.remove(s)
@@ -154,7 +159,7 @@ func (d *Directory) CreateGroup(_ context.Context, group scim.Resource, members 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	id := uuid.NewString()
-	if err := d.create(&d.groups, group, id, d.timestamp()); err != nil {
+	if err := d.create(&d.groups, group, id, d.birth()); err != nil {
 		return nil, err
 	}
 	d.change(id, scim.MemberChange{Add: members})
@@ -176,15 +181,15 @@ func (d *Directory) Group(_ context.Context, id string, withMembers bool) (scim.
 func (d *Directory) Groups(_ context.Context, q scim.Query) (scim.Page, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	match := group
+	filtered := d.group
 	if q.Filter != nil && filter.Uses(q.Filter, schema.Group, "members") {
-		match = d.groupWithMembers
+		filtered = d.groupWithMembers
 	}
-	return d.groups.search(q, match, d.show(q.WithMembers))
+	return d.groups.search(q, filtered, d.show(q.WithMembers))
 }
 
 // UpdateGroup implements scim.Directory.
-func (d *Directory) UpdateGroup(_ context.Context, id string, withMembers bool,
+func (d *Directory) UpdateGroup(_ context.Context, id string, match scim.Match, withMembers bool,
 	mutate func(scim.Resource, scim.CurrentMembers) (scim.Resource, scim.MemberChange, error),
 ) (scim.Resource, error) {
 	d.mu.Lock()
@@ -193,7 +198,10 @@ func (d *Directory) UpdateGroup(_ context.Context, id string, withMembers bool,
 	if err != nil {
 		return nil, err
 	}
-	next, change, err := mutate(group(s), func() ([]scim.Member, error) { return d.currentMembers(id), nil })
+	if err := check(match, schema.Group, d.group(s)); err != nil {
+		return nil, err
+	}
+	next, change, err := mutate(d.group(s), func() ([]scim.Member, error) { return d.currentMembers(id), nil })
 	if err != nil {
 		return nil, err
 	}
@@ -205,11 +213,14 @@ func (d *Directory) UpdateGroup(_ context.Context, id string, withMembers bool,
 }
 
 // DeleteGroup implements scim.Directory.
-func (d *Directory) DeleteGroup(_ context.Context, id string) error {
+func (d *Directory) DeleteGroup(_ context.Context, id string, match scim.Match) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, err := d.groups.get(id)
 	if err != nil {
+		return err
+	}
+	if err := check(match, schema.Group, d.group(s)); err != nil {
 		return err
 	}
 	d.groups.remove(s)
@@ -222,11 +233,10 @@ func (d *Directory) create(c *collection, resource scim.Resource, id, created st
 	if err := c.free(resource, nil); err != nil {
 		return err
 	}
-	d.created++
 	resource = resource.Clone()
 	resource["id"] = id
-	resource["meta"] = map[string]any{"created": created, "lastModified": d.timestamp()}
-	c.add(&stored{resource: resource, order: d.created})
+	resource["meta"] = map[string]any{"created": created, "lastModified": max(created, d.timestamp())}
+	c.add(&stored{resource: resource})
 	return nil
 }
 
@@ -286,14 +296,19 @@ func (d *Directory) user(s *stored) scim.Resource {
 	if groups != nil {
 		user["groups"] = groups
 	}
+	user["meta"].(map[string]any)["version"] = scim.Version(user, nil)
 	return user
 }
 
-// group shows a group without its members.
-func group(s *stored) scim.Resource { return s.resource.Clone() }
+// group shows a group without its members. They are in its version nevertheless.
+func (d *Directory) group(s *stored) scim.Resource {
+	group := s.resource.Clone()
+	group["meta"].(map[string]any)["version"] = scim.Version(group, maps.Keys(d.members[group.ID()]))
+	return group
+}
 
 func (d *Directory) groupWithMembers(s *stored) scim.Resource {
-	group := group(s)
+	group := d.group(s)
 	var members []any
 	for _, m := range d.currentMembers(s.resource.ID()) {
 		member := map[string]any{"value": m.ID}
@@ -312,7 +327,7 @@ func (d *Directory) show(withMembers bool) func(*stored) scim.Resource {
 	if withMembers {
 		return d.groupWithMembers
 	}
-	return group
+	return d.group
 }
 
 // currentMembers says of each member what it is, which an unknown id isn't.
@@ -332,6 +347,29 @@ func (d *Directory) currentMembers(group string) []scim.Member {
 }
 
 func (d *Directory) timestamp() string { return d.now().UTC().Format(timeFormat) }
+
+// birth is the time at which a resource is created: no two have the same, because
+// resources are in the order of their creation.
+func (d *Directory) birth() string {
+	now := d.now().UTC().Truncate(time.Microsecond)
+	if !now.After(d.last) {
+		now = d.last.Add(time.Microsecond)
+	}
+	d.last = now
+	return now.Format(timeFormat)
+}
+
+// check asks a client's precondition.
+func check(match scim.Match, rt *schema.ResourceType, current scim.Resource) error {
+	if match == nil {
+		return nil
+	}
+	meta, _ := current["meta"].(map[string]any)
+	if version, _ := meta["version"].(string); !match(version) {
+		return scim.VersionMismatch(rt.Name, current.ID())
+	}
+	return nil
+}
 
 func (c *collection) get(id string) (*stored, error) {
 	s := c.byID[id]
@@ -379,12 +417,11 @@ func (c *collection) search(q scim.Query, match, show func(*stored) scim.Resourc
 			found = append(found, s)
 		}
 	}
-	slices.SortFunc(found, func(a, b *stored) int { return cmp.Compare(a.order, b.order) })
 	page := scim.Page{Total: len(found)}
-	if start := q.StartIndex - 1; start < len(found) {
-		for _, s := range found[start : start+min(q.Count, len(found)-start)] {
-			page.Resources = append(page.Resources, show(s))
-		}
+	key := func(s *stored) order.Key { return q.Order.Key(s.resource) }
+	found, page.Earlier, page.Later = order.Cut(q.Order, found, key, q.Window)
+	for _, s := range found {
+		page.Resources = append(page.Resources, show(s))
 	}
 	return page, nil
 }

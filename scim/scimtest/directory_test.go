@@ -29,11 +29,11 @@ func TestClock(t *testing.T) {
 
 	now = now.Add(time.Hour)
 	createGroup(t, d, "Team", alice.ID())
-	same, err := d.UpdateUser(t.Context(), alice.ID(), func(u scim.Resource) (scim.Resource, error) { return u, nil })
+	same, err := d.UpdateUser(t.Context(), alice.ID(), nil, func(u scim.Resource) (scim.Resource, error) { return u, nil })
 	must(t, err)
 	wantTimes(same, created)
 
-	changed, err := d.UpdateUser(t.Context(), alice.ID(), set("title", "T"))
+	changed, err := d.UpdateUser(t.Context(), alice.ID(), nil, set("title", "T"))
 	must(t, err)
 	wantTimes(changed, now)
 }

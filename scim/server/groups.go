@@ -124,7 +124,7 @@ func modifyGroup(ctx context.Context, h *handler, x *exchange) (response, error)
 
 func (h *handler) updateGroup(ctx context.Context, x *exchange, withMembers bool, change groupChange) (scim.Resource, error) {
 	shrunk := false
-	updated, err := x.directory.UpdateGroup(ctx, x.target.id, withMembers,
+	updated, err := x.directory.UpdateGroup(ctx, x.target.id, nil, withMembers,
 		func(current scim.Resource, members scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
 			next, c, err := change(current, members)
 			shrunk = err == nil && replacesManyByOne(c, members)
@@ -149,7 +149,7 @@ func replacesManyByOne(c scim.MemberChange, members scim.CurrentMembers) bool {
 }
 
 func deleteGroup(ctx context.Context, _ *handler, x *exchange) (response, error) {
-	if err := x.directory.DeleteGroup(ctx, x.target.id); err != nil {
+	if err := x.directory.DeleteGroup(ctx, x.target.id, nil); err != nil {
 		return response{}, err
 	}
 	return noContent()

@@ -86,7 +86,7 @@ func updateUser(ctx context.Context, x *exchange, mutate func(scim.Resource) (sc
 	if err != nil {
 		return response{}, err
 	}
-	updated, err := x.directory.UpdateUser(ctx, x.target.id, mutate)
+	updated, err := x.directory.UpdateUser(ctx, x.target.id, nil, mutate)
 	if err != nil {
 		return response{}, err
 	}
@@ -94,7 +94,7 @@ func updateUser(ctx context.Context, x *exchange, mutate func(scim.Resource) (sc
 }
 
 func deleteUser(ctx context.Context, _ *handler, x *exchange) (response, error) {
-	if err := x.directory.DeleteUser(ctx, x.target.id); err != nil {
+	if err := x.directory.DeleteUser(ctx, x.target.id, nil); err != nil {
 		return response{}, err
 	}
 	return noContent()

@@ -106,7 +106,7 @@ func TestMatching(t *testing.T) {
 		tenant := team(t, newClock())
 		j := a.job(tenant, Options{})
 		a.cycle(j)
-		must(t, a.directory.DeleteUser(t.Context(), j.UserID("ann@x.com")))
+		must(t, a.directory.DeleteUser(t.Context(), j.UserID("ann@x.com"), nil))
 		must(t, tenant.EditPerson("ann@x.com", func(p *Person) { p.Surname = "Hall" }))
 		if report := a.cycle(j); report.UsersCreated != 1 || report.MembersAdded != 1 {
 			t.Errorf("reported %+v", report)
