@@ -19,6 +19,8 @@ MARKED := paths=./api/... paths=./controllers/... paths=./internal/... paths=./w
 # Packages with tests that start a control plane.
 INTEGRATION = $$(grep -rlE --include='*_test.go' '^//go:build .*integration' . | xargs -n1 dirname | sort -u)
 TEST_TIMEOUT ?= 14m
+# How long `make fuzz` spends on each target.
+FUZZTIME ?= 1m
 # Arguments for all `go test`, such as TESTFLAGS='-run TestNames -v'.
 TESTFLAGS ?=
 
@@ -48,6 +50,10 @@ bench: ## Measure SCIM against the raw API server, and the latency of grants and
 	@go build -o $(BIN)/bench ./test/bench
 	@exec $(BIN)/bench
 
+.PHONY: bench-scim
+bench-scim: ## Measure the protocol alone: parsing, matching, merging, and a request without storage.
+	go test -run '^$$' -bench . -benchmem ./scim/...
+
 ##@ Test
 
 .PHONY: test
@@ -58,6 +64,15 @@ test: test-unit controlplane ## Run all tests, those against a real control plan
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
 	go test $(TESTFLAGS) ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz each parser and merge for FUZZTIME (1m), one after the other.
+	@for package in $$(grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9]+' $$package/*_test.go | cut -d' ' -f2); do \
+			echo "=== $$package $$target" && \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run the linters, which also keep the walls between the packages.
