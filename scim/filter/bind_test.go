@@ -69,7 +69,7 @@ func TestPredicate(t *testing.T) {
 		},
 		"fact 27":  {`username Eq "bjensen@example.com"`: true, `Emails Co "EXAMPLE.ORG"`: true, `email Co "x"`: false},
 		"fact 40d": {`roles[primary eq "True"].value eq "admin"`: true, `roles[primary eq "False"]`: false},
-		"RFC 7644 table 3: operators": {
+		"RFC 7644 3.4.2.2: operators (table 3)": {
 			`userName ne "bjensen@example.com"`: false,
 			`userName co "JENSEN@"`:             true,
 			`userName sw "bj"`:                  true,
@@ -96,14 +96,14 @@ func TestPredicate(t *testing.T) {
 			`emails ne "work@example.com"`:      true,
 			`emails[value ne "work@example.com" and type ne "home"]`: false,
 		},
-		"RFC 7644 table 3: dates are instants": {
+		"RFC 7644 3.4.2.2, RFC 7643 2.3.5: dates are instants": {
 			`meta.lastModified gt "2011-05-13T04:42:34Z"`:        true,
 			`meta.lastModified eq "2011-05-13T06:42:34.5+02:00"`: true,
 			`meta.lastModified lt 2011-05-14`:                    true,
 			`meta.created sw "2010-01"`:                          true,
 			`meta.created ge "2010-01-23T04:56:22.001Z"`:         false,
 		},
-		"RFC 7644 table 5: precedence": {
+		"RFC 7644 3.4.2.2: precedence (table 5)": {
 			`title pr or userName pr and active eq true`:   true,
 			`(title pr or userName pr) and active eq true`: false,
 			`not (title pr) or userName pr`:                true,

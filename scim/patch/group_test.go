@@ -66,7 +66,7 @@ func TestApplyGroup(t *testing.T) {
 		{name: "fact 59: adding twice, removing twice", operations: `{"op":"add","path":"members","value":["1"]},{"op":"add","path":"members","value":["1"]},{"op":"remove","path":"members","value":["2"]},{"op":"remove","path":"members","value":["2"]}`,
 			change: scim.MemberChange{Add: ids("1"), Remove: []string{"2"}}},
 		{name: "fact 60: duplicates in one request", operations: `{"op":"add","path":"members","value":["1",{"value":"1"},"2","1"]}`, change: scim.MemberChange{Add: ids("1", "2")}},
-		{name: "facts 61 and 64: whatever id and type", operations: `{"op":"add","path":"members","value":[{"value":"no such id"},{"value":"2","type":"group","display":"D"},{"display":"nobody"}]}`,
+		{name: "facts 61, 64: whatever id and type", operations: `{"op":"add","path":"members","value":[{"value":"no such id"},{"value":"2","type":"group","display":"D"},{"display":"nobody"}]}`,
 			change: scim.MemberChange{Add: []scim.Member{{ID: "no such id"}, {ID: "2", Type: "Group"}}}},
 		{name: "fact 75: remove, both dialects at once", operations: `{"op":"Remove","path":"members","value":[{"value":"u1091"}]},{"op":"remove","path":"members[value eq \"7f4bc1a3\"]"}`, change: scim.MemberChange{Remove: []string{"u1091", "7f4bc1a3"}}},
 		{name: "remove all, then add", operations: `{"op":"add","path":"members","value":["1"]},{"op":"remove","path":"members"},{"op":"remove","path":"members","value":["9"]},{"op":"add","path":"members","value":["2"]}`, change: scim.MemberChange{Reset: true, Add: ids("2")}},

@@ -84,7 +84,7 @@ func TestDecodeUser(t *testing.T) {
 			`{"userName":"a","emails":[{"value":"1","primary":false},{"value":"2"},{"value":"3","primary":true}]}`,
 		},
 		{
-			"RFC 7643 section 2.4: values with equal value and type are one",
+			"RFC 7643 2.4: values with equal value and type are one",
 			`{"userName":"a","emails":[{"value":"1","type":"work","primary":true},{"value":"1","type":"home"},{"value":"1","type":"Work","display":"D"}]}`,
 			`{"userName":"a","emails":[{"value":"1","type":"Work","primary":true,"display":"D"},{"value":"1","type":"home"}]}`,
 		},
@@ -160,7 +160,7 @@ func TestDecodeGroup(t *testing.T) {
 			`{"externalId":"e","displayName":"G"}`,
 		},
 		{
-			"facts 56, 60 and 64: members in every shape, once each",
+			"facts 56, 60, 64: members in every shape, once each",
 			`{"displayName":"G","members":[{"$ref":null,"value":"1"},"2",{"value":"3","type":"Group","display":"D","$ref":"https://h/Groups/3"},{"value":"1","type":"User"},{"$ref":"https://h/Users/4"}]}`,
 			`{"displayName":"G","members":[{"value":"1","type":"User"},{"value":"2"},{"value":"3","type":"Group"},{"value":"4"}]}`,
 		},

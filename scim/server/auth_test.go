@@ -10,7 +10,7 @@ import (
 )
 
 func TestAuthentication(t *testing.T) {
-	t.Run("facts 3 and 13: no or a wrong token is 401 with a SCIM error and WWW-Authenticate", func(t *testing.T) {
+	t.Run("facts 3, 13: no or a wrong token is 401 with a SCIM error and WWW-Authenticate (RFC 7644 2, 3.12)", func(t *testing.T) {
 		s := start(t, server.Options{Limits: server.Limits{FailureBurst: 100}})
 		for _, authorization := range []string{
 			"", "Bearer", "Bearer ", "Bearer wrong", "Bearer " + otherToken, "Basic " + token, token, "Bearer " + token + "x",
@@ -26,7 +26,7 @@ func TestAuthentication(t *testing.T) {
 		s.do("GET", "/Users", "", "Authorization", "BEARER "+token).want(200)
 	})
 
-	t.Run("an unknown provider is 404, with whatever token", func(t *testing.T) {
+	t.Run("an unknown provider is 404, with whatever token (RFC 7644 6.1)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		for _, authorization := range []string{"", "Bearer " + token} {
 			s.do("GET", s.http.URL+"/nobody/scim/v2/Users", "", "Authorization", authorization).wantError(404, "")
@@ -97,7 +97,7 @@ func TestAuthentication(t *testing.T) {
 		}
 	})
 
-	t.Run("providers don't see each other's users", func(t *testing.T) {
+	t.Run("providers don't see each other's users (RFC 7644 6)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		id := s.createUser("alice")
 		s.do("GET", s.http.URL+"/okta/scim/v2/Users/"+id, "", "Authorization", "Bearer "+otherToken).want(404)

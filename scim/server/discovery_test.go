@@ -11,7 +11,7 @@ import (
 func TestDiscovery(t *testing.T) {
 	s := start(t, server.Options{})
 
-	t.Run("ServiceProviderConfig tells the truth (RFC 7643 section 5)", func(t *testing.T) {
+	t.Run("ServiceProviderConfig tells the truth (RFC 7643 5, RFC 7644 4)", func(t *testing.T) {
 		r := s.do("GET", "/ServiceProviderConfig", "").want(200)
 		r.has(
 			"schemas", []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
@@ -24,7 +24,7 @@ func TestDiscovery(t *testing.T) {
 		)
 	})
 
-	t.Run("fact 18: Schemas is a ListResponse with the group's schema in it", func(t *testing.T) {
+	t.Run("fact 18: Schemas is a ListResponse with the group's schema in it (RFC 7643 7, RFC 7644 4)", func(t *testing.T) {
 		r := s.do("GET", "/Schemas", "").want(200).has("schemas", []string{listURN}, "startIndex", 1)
 		ids := r.ids()
 		for _, urn := range []string{userURN, groupURN, enterpriseURN} {
@@ -43,7 +43,7 @@ func TestDiscovery(t *testing.T) {
 		s.do("GET", "/Schemas/urn:nothing", "").wantError(404, "")
 	})
 
-	t.Run("fact 19: types have canonical values, which are hints", func(t *testing.T) {
+	t.Run("fact 19: types have canonical values, which are hints (RFC 7643 2.4)", func(t *testing.T) {
 		for attribute, want := range map[string][]string{
 			"emails":       {"work", "home", "other"},
 			"phoneNumbers": {"work", "mobile", "fax", "home", "pager", "other"},
@@ -67,7 +67,7 @@ func TestDiscovery(t *testing.T) {
 			has("emails/0/type", "spaceship")
 	})
 
-	t.Run("fact 20: the first resource type is /Users", func(t *testing.T) {
+	t.Run("fact 20: the first resource type is /Users (RFC 7643 6, RFC 7644 4)", func(t *testing.T) {
 		r := s.do("GET", "/ResourceTypes", "").want(200)
 		r.has("schemas", []string{listURN}, "totalResults", 2, "Resources/0/endpoint", "/Users", "Resources/0/schema", userURN,
 			"Resources/1/endpoint", "/Groups", "Resources/1/schema", groupURN)
@@ -79,7 +79,7 @@ func TestDiscovery(t *testing.T) {
 		s.do("GET", "/ResourceTypes/Device", "").wantError(404, "")
 	})
 
-	t.Run("discovery with a filter is 403 (RFC 7644 section 4)", func(t *testing.T) {
+	t.Run("discovery with a filter is 403 (RFC 7644 4)", func(t *testing.T) {
 		for _, path := range []string{"/ServiceProviderConfig", "/Schemas", "/ResourceTypes", "/Schemas/" + userURN, "/ResourceTypes/User"} {
 			s.do("GET", path+"?filter=id+eq+%22x%22", "").wantError(403, "")
 			s.do("GET", path+"?count=1&startIndex=3", "").want(200)

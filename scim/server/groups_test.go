@@ -40,7 +40,7 @@ func TestGroups(t *testing.T) {
 		with.has("members/0/value", a, "members/0/$ref", s.base+"/Users/"+a)
 	})
 
-	t.Run("fact 54: displayName is required and unique in any case", func(t *testing.T) {
+	t.Run("fact 54: displayName is required and unique in any case (RFC 7643 4.2)", func(t *testing.T) {
 		first := s.createGroup("Unique")
 		s.do("POST", "/Groups", `{"displayName":"UNIQUE"}`).wantError(409, "uniqueness")
 		for _, body := range []string{`{}`, `{"displayName":""}`, `{"displayName":null,"externalId":"x"}`} {
@@ -197,7 +197,7 @@ func TestGroups(t *testing.T) {
 		s.do("PUT", "/Groups/"+unknownID, `{"displayName":"x"}`).wantError(404, "")
 	})
 
-	t.Run("facts 57, 58 and 65: nobody loses access by a null or by members without ids", func(t *testing.T) {
+	t.Run("facts 57, 58, 65: nobody loses access by a null or by members without ids", func(t *testing.T) {
 		group := create(a, b)
 		s.patch("/Groups/"+group, `{"op":"Replace","path":"members","value":[{"display":"only display"}]}`).wantError(400, "invalidValue")
 		s.do("PUT", "/Groups/"+group, `{"displayName":"Kept","members":[{"display":"only display"}]}`).wantError(400, "invalidValue")
@@ -207,7 +207,7 @@ func TestGroups(t *testing.T) {
 		s.wantMembers(group, a, b)
 	})
 
-	t.Run("a PATCH of a group is atomic", func(t *testing.T) {
+	t.Run("a PATCH of a group is atomic (RFC 7644 3.5.2)", func(t *testing.T) {
 		group := create(a)
 		s.patch("/Groups/"+group, `{"op":"Add","path":"members","value":`+value(b)+`},{"op":"replace","path":"displayName","value":""}`).want(400)
 		s.patch("/Groups/"+group, `{"op":"Remove","path":"members"},{"op":"replace","path":"meta.created","value":"x"}`).wantError(400, "mutability")

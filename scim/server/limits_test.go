@@ -116,7 +116,7 @@ func TestLimits(t *testing.T) {
 		}
 	})
 
-	t.Run("facts 67 and 68: over the rate is 429 with whole seconds, and others go on", func(t *testing.T) {
+	t.Run("facts 67, 68: over the rate is 429 with whole seconds, and others go on", func(t *testing.T) {
 		var now atomic.Int64
 		s := start(t, server.Options{
 			Limits: server.Limits{ProviderRate: 0.25, ProviderBurst: 2},
@@ -169,7 +169,7 @@ func TestLimits(t *testing.T) {
 		}
 	})
 
-	t.Run("fact 9: the server has the limits of this package, and TLS 1.2 at least", func(t *testing.T) {
+	t.Run("fact 9: the server has the limits of this package, and TLS 1.2 at least (RFC 7644 7.2)", func(t *testing.T) {
 		h := server.NewHTTPServer(http.NotFoundHandler())
 		if h.ReadHeaderTimeout != 10*time.Second || h.ReadTimeout != 30*time.Second || h.IdleTimeout != 120*time.Second ||
 			h.WriteTimeout != server.WriteTimeout || h.MaxHeaderBytes != 32<<10 || h.TLSConfig.MinVersion != tls.VersionTLS12 {

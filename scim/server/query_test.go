@@ -23,7 +23,7 @@ func (s *service) find(endpoint, filter, more string) []string {
 func TestFilters(t *testing.T) {
 	s := start(t, server.Options{})
 
-	t.Run("fact 22: the connection test finds nobody, with 200", func(t *testing.T) {
+	t.Run("fact 22: the connection test finds nobody, with 200 (RFC 7644 3.4.2)", func(t *testing.T) {
 		r := s.do("GET", "/Users?filter=userName+eq+%22f2c9b4b7-7f27-4a08-a1b5-6b0e0cb6c7e5%22", "").want(200)
 		want := `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":0,"startIndex":1,"itemsPerPage":0,"Resources":[]}`
 		if got := strings.TrimSpace(string(r.raw)); got != want {
@@ -41,7 +41,7 @@ func TestFilters(t *testing.T) {
 		`{"displayName":"Platform Team","externalId":"Grp-1","members":[{"value":%q}]}`, alice)).want(201).id()
 	other := s.createGroup("Other")
 
-	t.Run("facts 23, 25, 27, 28: the forms of filters", func(t *testing.T) {
+	t.Run("facts 23, 25, 27, 28: the forms of filters (RFC 7644 3.4.2.2, 3.10)", func(t *testing.T) {
 		for filter, want := range map[string]string{
 			`userName eq "Alice.O'Hara+x@example.com"`:            alice,
 			`userName eq "ALICE.o'hara+X@example.com"`:            alice,
@@ -110,7 +110,7 @@ func TestFilters(t *testing.T) {
 		}
 	})
 
-	t.Run("fact 66: what can't be understood is invalidFilter", func(t *testing.T) {
+	t.Run("fact 66: what can't be understood is invalidFilter (RFC 7644 3.4.2.2, 3.12)", func(t *testing.T) {
 		for _, query := range []string{
 			"filter=userName", "filter=userName+eq", "filter=userName+is+%22x%22", "filter=(userName+pr", "filter=userName+eq+%22x",
 			"filter=active+gt+true", "filter=userName+eq+%zz", "filter=userName+eq+%22%ff%22", "filter=userName+eq+100%",
@@ -161,7 +161,7 @@ func TestPaging(t *testing.T) {
 		all[s.createUser(fmt.Sprintf("user-%d@example.com", i))] = true
 	}
 
-	t.Run("fact 32: pages of five cover everybody once", func(t *testing.T) {
+	t.Run("fact 32: pages of five cover everybody once (RFC 7644 3.4.2.4)", func(t *testing.T) {
 		seen := map[string]bool{}
 		for page := 0; page*5 < users; page++ {
 			r := s.do("GET", fmt.Sprintf("/Users?startIndex=%d&count=5", page*5+1), "").want(200)
@@ -178,7 +178,7 @@ func TestPaging(t *testing.T) {
 		}
 	})
 
-	t.Run("fact 32: what is out of range is put right", func(t *testing.T) {
+	t.Run("fact 32: what is out of range is put right (RFC 7644 3.4.2.4)", func(t *testing.T) {
 		for _, c := range []struct {
 			query             string
 			startIndex, items int
@@ -251,7 +251,7 @@ func TestProjection(t *testing.T) {
 		}
 	})
 
-	t.Run("members and groups have a $ref", func(t *testing.T) {
+	t.Run("members and groups have a $ref (RFC 7643 4.1.2, 4.2)", func(t *testing.T) {
 		s.do("GET", "/Groups/"+team, "").want(200).has("members", []any{map[string]any{
 			"value": alice, "type": "User", "display": "alice", "$ref": s.base + "/Users/" + alice,
 		}})
@@ -260,7 +260,7 @@ func TestProjection(t *testing.T) {
 		}})
 	})
 
-	t.Run("fact 34: attributes leave id and schemas", func(t *testing.T) {
+	t.Run("fact 34: attributes leave id and schemas (RFC 7644 3.4.2.5)", func(t *testing.T) {
 		for query, want := range map[string]string{
 			"attributes=userName,emails":                  "emails id schemas userName",
 			"attributes=emails%5Btype+eq+%22work%22%5D":   "emails id schemas",
@@ -289,7 +289,7 @@ func TestProjection(t *testing.T) {
 		s.do("GET", "/Users?attributes=%5B%5B", "").wantError(400, "invalidValue")
 	})
 
-	t.Run("writes honour attributes too (RFC 7644 section 3.9)", func(t *testing.T) {
+	t.Run("writes honour attributes too (RFC 7644 3.9)", func(t *testing.T) {
 		r := s.do("POST", "/Users?attributes=userName", `{"userName":"bob","title":"T"}`).want(201)
 		if got := names(r); got != "id schemas userName" || r.header.Get("Location") == "" {
 			t.Errorf("POST shows %s", got)

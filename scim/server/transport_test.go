@@ -12,7 +12,7 @@ import (
 )
 
 func TestTransport(t *testing.T) {
-	t.Run("fact 1: every name of JSON is accepted as Content-Type", func(t *testing.T) {
+	t.Run("fact 1: every name of JSON is accepted as Content-Type (RFC 7644 3.1)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		for i, kind := range []string{
 			"application/scim+json; charset=utf-8", "application/scim+json", "Application/SCIM+JSON;Charset=UTF-8",
@@ -28,7 +28,7 @@ func TestTransport(t *testing.T) {
 		s.do("DELETE", "/Users/"+unknownID, "", "Content-Type", "text/html").want(404)
 	})
 
-	t.Run("fact 1: every answer has exactly the SCIM media type", func(t *testing.T) {
+	t.Run("fact 1: every answer has exactly the SCIM media type (RFC 7644 3.1, 8.1)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		for _, c := range []struct {
 			method, path string
@@ -61,7 +61,7 @@ func TestTransport(t *testing.T) {
 		s.do("HEAD", "/Users", "").want(405)
 	})
 
-	t.Run("a 405 says what is allowed (RFC 9110 section 15.5.6)", func(t *testing.T) {
+	t.Run("a 405 says what is allowed (RFC 7644 3.2, RFC 9110 15.5.6)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		for path, want := range map[string]string{
 			"/Users": "GET, POST", "/Groups/" + unknownID: "GET, PUT, PATCH, DELETE", "/Schemas": "GET",
@@ -79,7 +79,7 @@ func TestTransport(t *testing.T) {
 		}
 	})
 
-	t.Run("fact 4: 201 has a Location and the full resource", func(t *testing.T) {
+	t.Run("fact 4: 201 has a Location and the full resource (RFC 7644 3.3, RFC 7643 3.1)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		r := s.do("POST", "/Users", `{"userName":"alice@example.com"}`).want(201)
 		location := s.base + "/Users/" + r.id()
@@ -114,7 +114,7 @@ func TestTransport(t *testing.T) {
 		}
 	})
 
-	t.Run("fact 5: names in any case, canonical out, nothing empty", func(t *testing.T) {
+	t.Run("fact 5: names in any case, canonical out, nothing empty (RFC 7643 2.1, 2.5)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		r := s.do("POST", "/Users", fmt.Sprintf(
 			`{"USERNAME":"alice","Active":"True","NAME":{"GIVENNAME":"A","familyname":null},"emails":[],"title":"",%q:{},"schemas":[%q,%q]}`,
@@ -156,7 +156,7 @@ func TestTransport(t *testing.T) {
 		}
 	})
 
-	t.Run("fact 7: unknown input is accepted, dropped and never echoed", func(t *testing.T) {
+	t.Run("fact 7: unknown input is accepted, dropped and never echoed (RFC 7644 3.3)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		const strange = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 		r := s.do("POST", "/Groups", fmt.Sprintf(
@@ -170,7 +170,7 @@ func TestTransport(t *testing.T) {
 			has("schemas", []string{userURN, enterpriseURN}, enterpriseURN, map[string]any{"department": "R&D"})
 	})
 
-	t.Run("facts 8 and 10: noise in the URL", func(t *testing.T) {
+	t.Run("facts 8, 10: noise in the URL", func(t *testing.T) {
 		s := start(t, server.Options{})
 		id := s.createUser("a+b@example.com")
 		for _, query := range []string{
@@ -208,7 +208,7 @@ func TestTransport(t *testing.T) {
 			want(200).has("title", "T")
 	})
 
-	t.Run("nothing is cached, sniffed or redirected", func(t *testing.T) {
+	t.Run("nothing is cached, sniffed or redirected (RFC 7644 7.1)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		r := s.do("GET", "/Users", "")
 		for name, want := range map[string]string{"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {

@@ -45,7 +45,7 @@ func TestCreateUser(t *testing.T) {
 		s.do("POST", "/Users", `{"userName":"bool","active":0}`).wantError(400, "invalidValue")
 	})
 
-	t.Run("fact 38: a userName in use, in any case, is 409 uniqueness", func(t *testing.T) {
+	t.Run("fact 38: a userName in use, in any case, is 409 uniqueness (RFC 7644 3.3, RFC 7643 4.1.1)", func(t *testing.T) {
 		first := s.createUser("Duplicate@example.com")
 		s.do("POST", "/Users", `{"userName":"duplicate@EXAMPLE.com"}`).wantError(409, "uniqueness")
 		s.patch("/Users/"+first, `{"op":"replace","path":"active","value":false}`).want(200)
@@ -57,7 +57,7 @@ func TestCreateUser(t *testing.T) {
 		s.do("POST", "/Users", `{"userName":"duplicate@EXAMPLE.com"}`).want(201)
 	})
 
-	t.Run("facts 12 and 48: the id is the server's", func(t *testing.T) {
+	t.Run("facts 12, 48: the id is the server's (RFC 7643 3.1)", func(t *testing.T) {
 		r := s.do("POST", "/Users", `{"id":"mine","userName":"id@example.com"}`).want(201)
 		if id := r.id(); id == "mine" || strings.Contains(id, "bulkId") {
 			t.Errorf("id %q", id)
@@ -67,7 +67,7 @@ func TestCreateUser(t *testing.T) {
 		s.do("GET", "/Users/mine", "").wantError(404, "")
 	})
 
-	t.Run("fact 66: a missing or wrong attribute is invalidValue", func(t *testing.T) {
+	t.Run("fact 66: a missing or wrong attribute is invalidValue (RFC 7644 3.3, 3.12)", func(t *testing.T) {
 		for _, body := range []string{`{}`, `{"userName":""}`, `{"userName":null}`, `{"displayName":"x"}`, `{"userName":7}`, `{"userName":{"a":"b"}}`, `{"userName":"x","name":"y"}`} {
 			s.do("POST", "/Users", body).wantError(400, "invalidValue")
 		}
@@ -92,13 +92,13 @@ func TestReplaceUser(t *testing.T) {
 		s.do("PUT", path, `{"userName":"alice","active":true}`).want(200).has("active", true)
 		s.do("PUT", path, `{"userName":"alice","active":null}`).want(200).has("active", true)
 	})
-	t.Run("PUT replaces what the client owns (RFC 7644 section 3.5.1)", func(t *testing.T) {
+	t.Run("PUT replaces what the client owns (RFC 7644 3.5.1)", func(t *testing.T) {
 		s.do("PUT", path, `{"id":"other","userName":"alice","nickName":"Al","groups":[],"meta":{"created":"1999-01-01T00:00:00Z"}}`).want(200).
 			has("id", r.id(), "title", nil, "externalId", nil, "nickName", "Al", "password", nil,
 				"meta/created", r.get("meta/created"), "groups/0/value", team)
 		s.wantMembers(team, r.id())
 	})
-	t.Run("PUT of nobody is 404 and creates nobody", func(t *testing.T) {
+	t.Run("PUT of nobody is 404 and creates nobody (RFC 7644 3.5.1)", func(t *testing.T) {
 		s.do("PUT", "/Users/"+unknownID, `{"userName":"nobody"}`).wantError(404, "")
 		s.do("PUT", path, `{"displayName":"no userName"}`).wantError(400, "invalidValue")
 	})
@@ -112,7 +112,7 @@ func TestPatchUser(t *testing.T) {
 		return "/Users/" + s.do("POST", "/Users", fmt.Sprintf(`{"userName":"user-%d"%s}`, n, more)).want(201).id()
 	}
 
-	t.Run("facts 37 and 75: both dialects disable and enable", func(t *testing.T) {
+	t.Run("facts 37, 75: both dialects disable and enable", func(t *testing.T) {
 		path := create("")
 		for _, c := range []struct {
 			op   string
@@ -131,7 +131,7 @@ func TestPatchUser(t *testing.T) {
 		}
 	})
 
-	t.Run("fact 39: order counts, and PATCH is atomic", func(t *testing.T) {
+	t.Run("fact 39: order counts, and PATCH is atomic (RFC 7644 3.5.2)", func(t *testing.T) {
 		path := create(`,"displayName":"old"`)
 		s.patch(path, `{"op":"Remove","path":"displayName"},{"op":"Add","path":"displayName","value":"a"},{"op":"Replace","path":"displayName","value":"b"}`).
 			want(200).has("displayName", "b")
@@ -200,7 +200,7 @@ func TestPatchUser(t *testing.T) {
 		s.patch(create(""), `{"op":"remove","path":"userName"}`).wantError(400, "mutability")
 	})
 
-	t.Run("a PATCH that changes nothing leaves lastModified", func(t *testing.T) {
+	t.Run("a PATCH that changes nothing leaves lastModified (RFC 7644 3.5.2.1)", func(t *testing.T) {
 		path := create(`,"title":"T"`)
 		before := s.do("GET", path, "")
 		s.patch(path, `{"op":"replace","path":"title","value":"T"}`).want(200).has("meta", before.get("meta"))
@@ -226,7 +226,7 @@ func TestPatchUser(t *testing.T) {
 func TestLifecycle(t *testing.T) {
 	s := start(t, server.Options{})
 
-	t.Run("fact 49: soft delete, then hard delete", func(t *testing.T) {
+	t.Run("fact 49: soft delete, then hard delete (RFC 7644 3.6)", func(t *testing.T) {
 		id := s.createUser("leaver@example.com")
 		s.patch("/Users/"+id, `{"op":"Replace","path":"active","value":"False"}`).want(200).has("active", false)
 		r := s.do("DELETE", "/Users/"+id, "").want(204)
@@ -249,7 +249,7 @@ func TestLifecycle(t *testing.T) {
 		s.patch("/Users/"+id, `{"op":"Replace","path":"active","value":"True"}`).want(200).has("groups/0/value", team)
 	})
 
-	t.Run("fact 51: a second DELETE is 404, and a deleted user leaves its groups", func(t *testing.T) {
+	t.Run("fact 51: a second DELETE is 404, and a deleted user leaves its groups (RFC 7644 3.6)", func(t *testing.T) {
 		id, stays := s.createUser("gone@example.com"), s.createUser("stays@example.com")
 		team := s.createGroup("Gone", id, stays)
 		s.do("DELETE", "/Users/"+id, "").want(204)

@@ -25,7 +25,7 @@ var _ = Describe("A crash", Serial, func() {
 		{"while users are created", 60},
 		{"while members are added", 450},
 	} {
-		It("of the manager "+at.name+" loses nothing that was answered 2xx, and the cycle goes on", func(ctx SpecContext) {
+		It("of the manager "+at.name+" loses nothing that was answered 2xx, members included, and the cycle goes on (fact 31)", func(ctx SpecContext) {
 			var answered atomic.Int64
 			var mu sync.Mutex
 			var promised []entra.Exchange

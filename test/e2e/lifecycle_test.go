@@ -66,7 +66,7 @@ var _ = DescribeTableSubtree("The life of an account", Ordered, func(dialect ent
 		Expect(out).To(MatchRegexp(`^%s +%s +%s +Active +User +0 +`, u.Name, ann, w.name))
 	})
 
-	It("group assigned: POST /Groups and PATCH of members give the role", func(ctx SpecContext) {
+	It("group assigned: POST /Groups and PATCH of members give the role (facts 53, 56)", func(ctx SpecContext) {
 		w.addGroup("Engineers", ann, ben)
 		w.addGroup("On-call", ann)
 		Expect(w.cycle(ctx)).To(Equal(entra.Report{GroupsCreated: 2, MembersAdded: 3}))
@@ -85,7 +85,7 @@ var _ = DescribeTableSubtree("The life of an account", Ordered, func(dialect ent
 		}).WithContext(ctx).Should(Succeed())
 	})
 
-	It("attribute changed: same id, same object", func(ctx SpecContext) {
+	It("attribute changed: same id, same object (fact 48)", func(ctx SpecContext) {
 		before := user(ctx, Default, ann)
 		Expect(w.tenant.EditPerson(ann, func(p *entra.Person) { p.Surname = "O'Hara-Wójcik" })).To(Succeed())
 		Expect(w.cycle(ctx)).To(Equal(entra.Report{UsersUpdated: 1}))
@@ -148,7 +148,7 @@ spec: {user: %s, role: %s%s}
 		}).WithContext(ctx).Should(Succeed())
 	}
 
-	It("disabled: PATCH of active takes all roles, Entra's, local and temporary, and the level", func(ctx SpecContext) {
+	It("disabled: PATCH of active takes all roles, Entra's, local and temporary, and the level (facts 35, 49)", func(ctx SpecContext) {
 		before := user(ctx, Default, ben)
 		Expect(w.tenant.Disable(ben)).To(Succeed())
 		Expect(w.cycle(ctx)).To(Equal(entra.Report{UsersUpdated: 1}))
@@ -160,7 +160,7 @@ spec: {user: %s, role: %s%s}
 		expectAttachment(ctx, w.role("ben-for-good"), v1alpha1.AttachmentSuperseded)
 		expectAttachment(ctx, w.role("ben-for-an-hour"), v1alpha1.AttachmentSuperseded)
 
-		By("fact 35: SCIM still has the user, as inactive")
+		By("SCIM still having the user, as inactive")
 		a := send(ctx, w.raw, http.MethodGet, "/Users/"+w.job.UserID(ben), "")
 		expectStatus(a, http.StatusOK)
 		Expect(a.body).To(HaveKeyWithValue("active", false))
@@ -168,10 +168,10 @@ spec: {user: %s, role: %s%s}
 		Expect(found.body).To(HaveKeyWithValue("totalResults", BeEquivalentTo(1)))
 	})
 
-	It("restored: exactly Entra's roles of now, at level User; local grants stay void", func(ctx SpecContext) {
+	It("restored: exactly Entra's roles of now, at level User; local grants stay void (fact 50)", func(ctx SpecContext) {
 		Expect(w.tenant.Enable(ben)).To(Succeed())
 		report := w.cycle(ctx)
-		Expect(report).To(Equal(entra.Report{UsersUpdated: 1}), "fact 50: no membership is sent again")
+		Expect(report).To(Equal(entra.Report{UsersUpdated: 1}), "no membership is sent again")
 		expectAllowed(ctx, may(ben))
 		expectUser(ctx, ben, active, plain, engineers)
 		expectBefore(ctx, mayOnCall(ben), false)
@@ -206,7 +206,7 @@ spec: {user: %s, role: %s%s}
 		expectUser(ctx, w.upn("cho"), v1alpha1.StateSuspended, plain)
 	})
 
-	It("hard delete: 404 and absent for Entra, a tombstone without roles for us", func(ctx SpecContext) {
+	It("hard delete: 404 and absent for Entra, a tombstone without roles for us (facts 49, 51)", func(ctx SpecContext) {
 		id := w.job.UserID(ben)
 		Expect(w.tenant.Delete(ben)).To(Succeed())
 		w.cycle(ctx)
@@ -254,7 +254,7 @@ spec: {user: %s, role: %s%s}
 		expectBefore(ctx, mayOnCall(ben), false)
 	})
 
-	It("group renamed: same role, same members", func(ctx SpecContext) {
+	It("group renamed: same role, same members (fact 55)", func(ctx SpecContext) {
 		before := get(ctx, Default, engineers, &v1alpha1.ProvisionedRole{})
 		Expect(w.tenant.RenameGroup(w.group("Engineers"), w.group("Builders"))).To(Succeed())
 		Expect(w.cycle(ctx)).To(Equal(entra.Report{GroupsUpdated: 1}))
@@ -264,7 +264,7 @@ spec: {user: %s, role: %s%s}
 		expectBefore(ctx, may(ann), true)
 	})
 
-	It("nested group: the role and the rest of the members are there, the condition says so", func(ctx SpecContext) {
+	It("nested group: the role and the rest of the members are there, the condition says so (fact 64)", func(ctx SpecContext) {
 		w.addPeople("dee", "eve")
 		w.addGroup("All", w.upn("dee"))
 		w.cycle(ctx)
