@@ -88,7 +88,7 @@ func Conflict(format string, args ...any) *Error {
 func VersionMismatch(resourceType, id string) *Error {
 	return &Error{
 		Status: http.StatusPreconditionFailed,
-		Detail: fmt.Sprintf("%s %q has changed since the version that If-Match names: read it again", resourceType, id),
+		Detail: fmt.Sprintf("%s %q is at another version than the request asks for (If-Match, If-None-Match, or version in a bulk): read it again", resourceType, id),
 	}
 }
 

@@ -25,7 +25,7 @@ func getServiceProviderConfig(_ context.Context, _ *handler, x *exchange) (respo
 		"filter":         map[string]any{"supported": true, "maxResults": MaxPage},
 		"changePassword": supported(false),
 		"sort":           supported(false),
-		"etag":           supported(false),
+		"etag":           supported(true),
 		"authenticationSchemes": []any{map[string]any{
 			"type":        "oauthbearertoken",
 			"name":        "OAuth Bearer Token",

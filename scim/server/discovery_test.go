@@ -18,7 +18,7 @@ func TestDiscovery(t *testing.T) {
 			"patch/supported", true,
 			"bulk", map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
 			"filter", map[string]any{"supported": true, "maxResults": 200},
-			"changePassword/supported", false, "sort/supported", false, "etag/supported", false,
+			"changePassword/supported", false, "sort/supported", false, "etag/supported", true,
 			"authenticationSchemes/0/type", "oauthbearertoken",
 			"meta", map[string]any{"resourceType": "ServiceProviderConfig", "location": s.base + "/ServiceProviderConfig"},
 		)

@@ -40,7 +40,7 @@ func getGroup(ctx context.Context, _ *handler, x *exchange) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	return x.answerOne(http.StatusOK, s, group)
+	return x.answerRead(s, group)
 }
 
 func createGroup(ctx context.Context, h *handler, x *exchange) (response, error) {
@@ -118,13 +118,19 @@ func modifyGroup(ctx context.Context, h *handler, x *exchange) (response, error)
 	case wantsBody:
 		return x.answerOne(http.StatusOK, s, updated)
 	default:
-		return noContent()
+		res, err := noContent()
+		res.tag(updated)
+		return res, err
 	}
 }
 
 func (h *handler) updateGroup(ctx context.Context, x *exchange, withMembers bool, change groupChange) (scim.Resource, error) {
+	match, err := x.match()
+	if err != nil {
+		return nil, err
+	}
 	shrunk := false
-	updated, err := x.directory.UpdateGroup(ctx, x.target.id, nil, withMembers,
+	updated, err := x.directory.UpdateGroup(ctx, x.target.id, match, withMembers,
 		func(current scim.Resource, members scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
 			next, c, err := change(current, members)
 			shrunk = err == nil && replacesManyByOne(c, members)
@@ -149,7 +155,11 @@ func replacesManyByOne(c scim.MemberChange, members scim.CurrentMembers) bool {
 }
 
 func deleteGroup(ctx context.Context, _ *handler, x *exchange) (response, error) {
-	if err := x.directory.DeleteGroup(ctx, x.target.id, nil); err != nil {
+	match, err := x.match()
+	if err != nil {
+		return response{}, err
+	}
+	if err := x.directory.DeleteGroup(ctx, x.target.id, match); err != nil {
 		return response{}, err
 	}
 	return noContent()

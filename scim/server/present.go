@@ -25,6 +25,9 @@ func (x *exchange) present(s shape, resource scim.Resource) map[string]any {
 	}
 	meta["resourceType"] = s.rt.Name
 	meta["location"] = x.location(s.rt, resource.ID())
+	if tag := entityTag(resource); tag != "" {
+		meta["version"] = tag
+	}
 	out["meta"] = meta
 	switch s.rt {
 	case schema.User:
@@ -76,6 +79,7 @@ func (x *exchange) answerOne(status int, s shape, resource scim.Resource) (respo
 	if err != nil {
 		return response{}, err
 	}
+	res.tag(resource)
 	if status == http.StatusCreated {
 		x.logID = resource.ID()
 		res.set("Location", x.location(s.rt, resource.ID()))

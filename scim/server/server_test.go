@@ -145,7 +145,7 @@ func (s *service) send(r *http.Request) *reply {
 		s.t.Errorf("%s %s: no X-Request-Id", r.Method, r.URL)
 	}
 	switch kind := response.Header.Values("Content-Type"); {
-	case len(raw) == 0 && len(kind) == 0 && response.StatusCode == http.StatusNoContent:
+	case len(raw) == 0 && len(kind) == 0 && (response.StatusCode == http.StatusNoContent || response.StatusCode == http.StatusNotModified):
 		return rep
 	case r.Method == http.MethodHead:
 		return rep

@@ -34,7 +34,7 @@ func getUser(ctx context.Context, _ *handler, x *exchange) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	return x.answerOne(http.StatusOK, s, user)
+	return x.answerRead(s, user)
 }
 
 func createUser(ctx context.Context, h *handler, x *exchange) (response, error) {
@@ -86,7 +86,11 @@ func updateUser(ctx context.Context, x *exchange, mutate func(scim.Resource) (sc
 	if err != nil {
 		return response{}, err
 	}
-	updated, err := x.directory.UpdateUser(ctx, x.target.id, nil, mutate)
+	match, err := x.match()
+	if err != nil {
+		return response{}, err
+	}
+	updated, err := x.directory.UpdateUser(ctx, x.target.id, match, mutate)
 	if err != nil {
 		return response{}, err
 	}
@@ -94,7 +98,11 @@ func updateUser(ctx context.Context, x *exchange, mutate func(scim.Resource) (sc
 }
 
 func deleteUser(ctx context.Context, _ *handler, x *exchange) (response, error) {
-	if err := x.directory.DeleteUser(ctx, x.target.id, nil); err != nil {
+	match, err := x.match()
+	if err != nil {
+		return response{}, err
+	}
+	if err := x.directory.DeleteUser(ctx, x.target.id, match); err != nil {
 		return response{}, err
 	}
 	return noContent()
