@@ -77,8 +77,8 @@ func TestAuthenticate(t *testing.T) {
 	}{
 		{"fact 13: a token is good", first.Secret, 0, first.ID},
 		{"fact 13: two tokens are good at once", second.Secret, 0, second.ID},
-		{"good until the last second", first.Secret, time.Hour - time.Second, first.ID},
-		{"over at its end", first.Secret, time.Hour, ""},
+		{"good until the last second (RFC 7644 7.3)", first.Secret, time.Hour - time.Second, first.ID},
+		{"over at its end (RFC 7644 7.3)", first.Secret, time.Hour, ""},
 		{"the other lives on", second.Secret, time.Hour, second.ID},
 		{"another provider's", oktas.Secret, 0, ""},
 		{"another namespace's Secret", elsewhere.Secret, 0, ""},
@@ -103,14 +103,18 @@ func TestAuthenticate(t *testing.T) {
 func TestTheClusterNeverHoldsTheToken(t *testing.T) {
 	token := generate(t, time.Hour)
 	_, secret, _ := strings.Cut(strings.TrimPrefix(token.Secret, "rollcall_"), "_")
-	if len(secret) != 43 {
-		t.Errorf("the secret part has %d characters, want 43, for 256 bits", len(secret))
-	}
-	for key, value := range token.ToSecret("ns", entra).Data {
-		if strings.Contains(string(value), secret) {
-			t.Errorf("data.%s has the token", key)
+	t.Run("RFC 7644 7.4: a token has 256 random bits", func(t *testing.T) {
+		if len(secret) != 43 {
+			t.Errorf("the secret part has %d characters, want 43", len(secret))
 		}
-	}
+	})
+	t.Run("RFC 7644 7.7: what is stored can't be used as a token", func(t *testing.T) {
+		for key, value := range token.ToSecret("ns", entra).Data {
+			if strings.Contains(string(value), secret) {
+				t.Errorf("data.%s has the token", key)
+			}
+		}
+	})
 }
 
 func TestSecretRoundTrip(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 func TestAuthentication(t *testing.T) {
-	t.Run("facts 3, 13: no or a wrong token is 401 with a SCIM error and WWW-Authenticate (RFC 7644 2, 3.12)", func(t *testing.T) {
+	t.Run("facts 3, 13: no or a wrong token is 401 with a SCIM error and WWW-Authenticate (RFC 7644 2, 2.2, 3.12)", func(t *testing.T) {
 		s := start(t, server.Options{Limits: server.Limits{FailureBurst: 100}})
 		for _, authorization := range []string{
 			"", "Bearer", "Bearer ", "Bearer wrong", "Bearer " + otherToken, "Basic " + token, token, "Bearer " + token + "x",
@@ -97,7 +97,7 @@ func TestAuthentication(t *testing.T) {
 		}
 	})
 
-	t.Run("providers don't see each other's users (RFC 7644 6)", func(t *testing.T) {
+	t.Run("providers don't see each other's users (RFC 7644 2.1, 6, 6.2)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		id := s.createUser("alice")
 		s.do("GET", s.http.URL+"/okta/scim/v2/Users/"+id, "", "Authorization", "Bearer "+otherToken).want(404)

@@ -11,12 +11,12 @@ import (
 func TestDiscovery(t *testing.T) {
 	s := start(t, server.Options{})
 
-	t.Run("ServiceProviderConfig tells the truth (RFC 7643 5, RFC 7644 4)", func(t *testing.T) {
+	t.Run("ServiceProviderConfig tells the truth (RFC 7643 5, 8.5, RFC 7644 4)", func(t *testing.T) {
 		r := s.do("GET", "/ServiceProviderConfig", "").want(200)
 		r.has(
 			"schemas", []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 			"patch/supported", true,
-			"bulk", map[string]any{"supported": true, "maxOperations": 1000, "maxPayloadSize": 4 << 20},
+			"bulk", map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
 			"filter", map[string]any{"supported": true, "maxResults": 200},
 			"changePassword/supported", false, "sort/supported", false, "etag/supported", true,
 			"authenticationSchemes/0/type", "oauthbearertoken",
@@ -24,7 +24,7 @@ func TestDiscovery(t *testing.T) {
 		)
 	})
 
-	t.Run("fact 18: Schemas is a ListResponse with the group's schema in it (RFC 7643 7, RFC 7644 4)", func(t *testing.T) {
+	t.Run("fact 18: Schemas is a ListResponse with the group's schema in it (RFC 7643 7, 8.7, RFC 7644 4)", func(t *testing.T) {
 		r := s.do("GET", "/Schemas", "").want(200).has("schemas", []string{listURN}, "startIndex", 1)
 		ids := r.ids()
 		for _, urn := range []string{userURN, groupURN, enterpriseURN} {
@@ -67,7 +67,7 @@ func TestDiscovery(t *testing.T) {
 			has("emails/0/type", "spaceship")
 	})
 
-	t.Run("fact 20: the first resource type is /Users (RFC 7643 6, RFC 7644 4)", func(t *testing.T) {
+	t.Run("fact 20: the first resource type is /Users (RFC 7643 6, 8.6, RFC 7644 4)", func(t *testing.T) {
 		r := s.do("GET", "/ResourceTypes", "").want(200)
 		r.has("schemas", []string{listURN}, "totalResults", 2, "Resources/0/endpoint", "/Users", "Resources/0/schema", userURN,
 			"Resources/1/endpoint", "/Groups", "Resources/1/schema", groupURN)

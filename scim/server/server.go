@@ -95,8 +95,6 @@ type exchange struct {
 	base string
 	// logID is the id of the resource, for the log.
 	logID string
-	// decoded, if not nil, is the body, which has come within that of a bulk.
-	decoded map[string]any
 	// sent, if not nil, is called when the answer has been sent.
 	sent func()
 }
@@ -124,8 +122,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.record(ctx, x, res, h.now().Sub(start))
 }
 
-// guard answers the request, if there is room.
-func (h *handler) guard(ctx context.Context, x *exchange) (response, error) {
+// guard answers the request, if there is room, and turns a panic into an error.
+func (h *handler) guard(ctx context.Context, x *exchange) (res response, err error) {
 	select {
 	case h.inFlight <- struct{}{}:
 	default:
@@ -136,23 +134,6 @@ func (h *handler) guard(ctx context.Context, x *exchange) (response, error) {
 		}
 	}
 	defer func() { <-h.inFlight }()
-	return h.protect(x, func() (response, error) {
-		if err := h.admit(ctx, x); err != nil {
-			return response{}, err
-		}
-		op, err := x.target.operation(x.Method)
-		if err != nil {
-			return response{}, err
-		}
-		if x.params, err = parseParams(x.URL.RawQuery); err != nil {
-			return response{}, err
-		}
-		return op(ctx, h, x)
-	})
-}
-
-// protect calls do, and turns a panic into an error.
-func (h *handler) protect(x *exchange, do func() (response, error)) (res response, err error) {
 	defer func() {
 		recovered := recover()
 		if recovered == nil {
@@ -167,7 +148,17 @@ func (h *handler) protect(x *exchange, do func() (response, error)) (res respons
 		}
 		res, err = response{}, fmt.Errorf("panic: %v\n%s", recovered, debug.Stack())
 	}()
-	return do()
+	if err := h.admit(ctx, x); err != nil {
+		return response{}, err
+	}
+	op, err := x.target.operation(x.Method)
+	if err != nil {
+		return response{}, err
+	}
+	if x.params, err = parseParams(x.URL.RawQuery); err != nil {
+		return response{}, err
+	}
+	return op(ctx, h, x)
 }
 
 // admit lets a request in whose provider exists, whose token is good, and which
@@ -210,19 +201,11 @@ func (h *handler) admit(ctx context.Context, x *exchange) error {
 			Detail: "provisioning is paused by an administrator: try again later",
 		}
 	}
-	if err := h.throttle(x.provider); err != nil {
-		return err
-	}
-	x.directory = directory
-	return nil
-}
-
-// throttle counts for the provider's rate.
-func (h *handler) throttle(provider string) error {
-	if wait := h.providers.take(provider, h.now()); wait > 0 {
+	if wait := h.providers.take(x.provider, h.now()); wait > 0 {
 		h.metrics.throttled.WithLabelValues("rate").Inc()
 		return tooMany(wait, "too many requests: try again later")
 	}
+	x.directory = directory
 	return nil
 }
 
@@ -239,7 +222,8 @@ func (h *handler) refuse(ctx context.Context, x *exchange) error {
 		"request", x.id, "provider", x.provider, "address", address)
 	return &scim.Error{
 		Status: http.StatusUnauthorized,
-		Detail: "the bearer token is missing, unknown, expired or revoked: check the Secret Token",
+		Detail: "the bearer token is missing, unknown, expired or revoked: the Secret Token must be one that was made here for this " +
+			"identity provider; tokens that the client issues itself are not accepted",
 	}
 }
 

@@ -33,7 +33,7 @@ func TestCreateUser(t *testing.T) {
 				enterpriseURN+"/manager", map[string]any{"value": "NOBODY"})
 	})
 
-	t.Run("fact 37: booleans may be strings", func(t *testing.T) {
+	t.Run("fact 37: booleans may be strings (RFC 7643 2.3.2)", func(t *testing.T) {
 		for i, c := range []struct {
 			sent string
 			want bool
