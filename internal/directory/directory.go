@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/semaphore"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +32,8 @@ type Directory struct {
 	unsettled unsettled
 	// unfinished are the groups whose creation was not acknowledged.
 	unfinished unfinished
+	// scans bounds the searches that look at many objects at once.
+	scans *semaphore.Weighted
 }
 
 var _ scim.Directory = (*Directory)(nil)
@@ -39,7 +42,7 @@ var _ scim.Directory = (*Directory)(nil)
 // package index, and CacheOptions.EnableReadYourWritesConsistency; live has no
 // cache.
 func New(c client.Client, live client.Reader, provider string, clock clock.PassiveClock) *Directory {
-	return &Directory{client: c, live: live, provider: provider, clock: clock}
+	return &Directory{client: c, live: live, provider: provider, clock: clock, scans: semaphore.NewWeighted(maxScans())}
 }
 
 // cached reads an object by name, as the cache has it now.

@@ -67,19 +67,20 @@ func (d *Directory) CreateGroup(ctx context.Context, group scim.Resource, member
 	defer cancel()
 	change := scim.MemberChange{Add: members}
 	begun, err := d.begun(ctx, role)
-	switch {
-	case err != nil:
-		return nil, err
-	case begun != nil:
-		role, change.Reset = begun, true
-		role, err = d.editRole(ctx, role.Spec.ID, func(r *v1alpha1.ProvisionedRole) error { return setRole(&r.Spec, group) })
-	default:
-		err = d.createRole(ctx, role, change)
-	}
 	if err != nil {
 		return nil, err
 	}
-	if role, err = d.changeMembers(ctx, role, change); err != nil {
+	edit := func(*v1alpha1.ProvisionedRole) error { return nil }
+	if begun != nil {
+		role, change.Reset = begun, true
+		edit = func(r *v1alpha1.ProvisionedRole) error { return setRole(&r.Spec, group) }
+	} else if err := d.createRole(ctx, role, change); err != nil {
+		return nil, err
+	}
+	role, err = d.changeRole(ctx, role.Spec.ID, func(r *v1alpha1.ProvisionedRole) (scim.MemberChange, error) {
+		return change, edit(r)
+	})
+	if err != nil {
 		return nil, err
 	}
 	if request.Err() == nil { // otherwise the client isn't told, and will ask again
@@ -121,23 +122,6 @@ func (d *Directory) createRole(ctx context.Context, role *v1alpha1.ProvisionedRo
 	return err
 }
 
-// editRole revises a role under its lock.
-func (d *Directory) editRole(ctx context.Context, id string, edit func(*v1alpha1.ProvisionedRole) error) (*v1alpha1.ProvisionedRole, error) {
-	release, err := d.locks.acquire(ctx, roleLock(id))
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	if err := d.catchUp(ctx, id); err != nil {
-		return nil, err
-	}
-	role, err := d.role(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return revise(ctx, d, role, d.roleRevision(id, edit))
-}
-
 // Group implements scim.Directory.
 func (d *Directory) Group(ctx context.Context, id string, withMembers bool) (scim.Resource, error) {
 	if err := d.catchUp(ctx, id); err != nil {
@@ -153,9 +137,107 @@ func (d *Directory) Group(ctx context.Context, id string, withMembers bool) (sci
 // groupMutation is the argument of UpdateGroup.
 type groupMutation = func(scim.Resource, scim.CurrentMembers) (scim.Resource, scim.MemberChange, error)
 
-// UpdateGroup implements scim.Directory. Requests that change members alone
-// neither wait for each other nor write the role.
+// UpdateGroup implements scim.Directory. Requests that add or remove members and
+// do nothing else share the role's lock: they neither wait for each other nor
+// write the role. Any other has the lock to itself, because it depends on all of
+// the group: what it replaces, or the version that it asks for.
 func (d *Directory) UpdateGroup(ctx context.Context, id string, match scim.Match, withMembers bool, mutate groupMutation) (scim.Resource, error) {
+	var role *v1alpha1.ProvisionedRole
+	var done bool
+	var err error
+	if match == nil {
+		if role, done, err = d.changeMembers(ctx, id, mutate); err != nil {
+			return nil, err
+		}
+	}
+	if !done {
+		if role, err = d.updateRole(ctx, id, match, mutate); err != nil {
+			return nil, err
+		}
+	}
+	d.unfinished.clear(id)
+	return d.showRole(ctx, role, withMembers)
+}
+
+// mutateRole returns the change of the members, and makes that of the role.
+func (d *Directory) mutateRole(ctx context.Context, role *v1alpha1.ProvisionedRole, mutate groupMutation) (scim.MemberChange, error) {
+	current, err := roleResource(role)
+	if err != nil {
+		return scim.MemberChange{}, err
+	}
+	next, change, err := mutate(current, func() ([]scim.Member, error) { return d.members(ctx, role) })
+	if err != nil {
+		return change, err
+	}
+	return change, setRole(&role.Spec, next)
+}
+
+// changeMembers carries out a request that adds or removes members. It does
+// nothing, or not all, and says that it isn't done when the role has to be
+// written for it.
+func (d *Directory) changeMembers(ctx context.Context, id string, mutate groupMutation) (role *v1alpha1.ProvisionedRole, done bool, err error) {
+	release, err := d.locks.share(ctx, roleLock(id))
+	if err != nil {
+		return nil, false, err
+	}
+	defer release()
+	ctx, cancel, err := d.begin(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer cancel()
+	if role, err = d.role(ctx, id); err != nil {
+		return nil, false, err
+	}
+	edited := role.DeepCopy()
+	change, err := d.mutateRole(ctx, edited, mutate)
+	if err != nil || change.Reset {
+		return role, false, err
+	}
+	p, err := d.plan(ctx, edited, change, nil)
+	if err != nil {
+		return role, false, err
+	}
+	edited.Spec.UnresolvedMembers = p.unresolved
+	same, err := equalSpecs(&role.Spec, &edited.Spec)
+	if err != nil || !same {
+		return role, false, err
+	}
+	vanished, err := d.write(ctx, role, p)
+	return role, len(vanished) == 0, err
+}
+
+// updateRole is UpdateGroup under a lock of its own.
+func (d *Directory) updateRole(ctx context.Context, id string, match scim.Match, mutate groupMutation) (*v1alpha1.ProvisionedRole, error) {
+	name := held{locks: &d.locks}
+	defer name.drop()
+	return d.changeRole(ctx, id, func(r *v1alpha1.ProvisionedRole) (scim.MemberChange, error) {
+		if err := d.checkRole(ctx, match, r); err != nil {
+			return scim.MemberChange{}, err
+		}
+		before := r.Spec.DisplayName
+		change, err := d.mutateRole(ctx, r, mutate)
+		if err != nil || fold.Equal(before, r.Spec.DisplayName) {
+			return change, err
+		}
+		if err := name.take(ctx, displayNameLock(r.Spec.DisplayName)); err != nil {
+			return change, err
+		}
+		if err := d.catchUp(ctx, ""); err != nil {
+			return change, err // who had the name's lock may have left something
+		}
+		return change, d.displayNameFree(ctx, r.Spec.DisplayName, id)
+	})
+}
+
+// changeRole revises a role and its membership, with nobody else at it. It
+// returns the role as it is then.
+func (d *Directory) changeRole(ctx context.Context, id string, edit func(*v1alpha1.ProvisionedRole) (scim.MemberChange, error)) (*v1alpha1.ProvisionedRole, error) {
+	release, err := d.locks.acquire(ctx, roleLock(id))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	ctx, cancel, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -165,94 +247,23 @@ func (d *Directory) UpdateGroup(ctx context.Context, id string, match scim.Match
 	if err != nil {
 		return nil, err
 	}
-	next, change, err := d.mutateRole(ctx, role, mutate)
-	if err != nil {
-		return nil, err
-	}
-	edited := role.DeepCopy()
-	if err := setRole(&edited.Spec, next); err != nil {
-		return nil, err
-	}
-	same, err := equalSpecs(&role.Spec, &edited.Spec)
-	if err != nil {
-		return nil, err
-	}
-	// The cache may not have yet what the lock's holder is writing.
-	if !same || d.locks.busy(roleLock(id)) {
-		if role, change, err = d.updateRole(ctx, id, mutate); err != nil {
-			return nil, err
-		}
-	}
-	if role, err = d.changeMembers(ctx, role, change); err != nil {
-		return nil, err
-	}
-	d.unfinished.clear(id)
-	return d.showRole(ctx, role, withMembers)
-}
-
-func (d *Directory) mutateRole(ctx context.Context, role *v1alpha1.ProvisionedRole, mutate groupMutation) (scim.Resource, scim.MemberChange, error) {
-	current, err := roleResource(role)
-	if err != nil {
-		return nil, scim.MemberChange{}, err
-	}
-	return mutate(current, func() ([]scim.Member, error) { return d.members(ctx, role) })
-}
-
-// updateRole writes the group's own attributes, and returns the change of its
-// members that goes with what was written.
-func (d *Directory) updateRole(ctx context.Context, id string, mutate groupMutation) (*v1alpha1.ProvisionedRole, scim.MemberChange, error) {
 	var change scim.MemberChange
-	release, err := d.locks.acquire(ctx, roleLock(id))
-	if err != nil {
-		return nil, change, err
-	}
-	defer release()
-	if err := d.catchUp(ctx, ""); err != nil {
-		return nil, change, err
-	}
-	role, err := d.role(ctx, id)
-	if err != nil {
-		return nil, change, err
-	}
-	name := held{locks: &d.locks}
-	defer name.drop()
-	role, err = revise(ctx, d, role, d.roleRevision(id, func(r *v1alpha1.ProvisionedRole) error {
-		var next scim.Resource
-		var err error
-		if next, change, err = d.mutateRole(ctx, r, mutate); err != nil {
-			return err
-		}
-		before := r.Spec.DisplayName
-		if err := setRole(&r.Spec, next); err != nil {
-			return err
-		}
-		if fold.Equal(before, r.Spec.DisplayName) {
-			return nil
-		}
-		if err := name.take(ctx, displayNameLock(r.Spec.DisplayName)); err != nil {
-			return err
-		}
-		if err := d.catchUp(ctx, ""); err != nil {
-			return err // who had the name's lock may have left something
-		}
-		return d.displayNameFree(ctx, r.Spec.DisplayName, id)
-	}))
-	return role, change, err
-}
-
-// changeMembers carries a change out, and returns the role as it is then.
-func (d *Directory) changeMembers(ctx context.Context, role *v1alpha1.ProvisionedRole, change scim.MemberChange) (*v1alpha1.ProvisionedRole, error) {
-	if change.Empty() {
-		return role, nil
-	}
+	var p membershipPlan
 	vanished := map[string]bool{}
-	for {
-		p, err := d.plan(ctx, role, change, vanished)
+	for edited := false; ; edited = true {
+		role, err = revise(ctx, d, role, d.roleRevision(id, func(r *v1alpha1.ProvisionedRole) error {
+			var err error
+			if !edited {
+				if change, err = edit(r); err != nil {
+					return err
+				}
+			}
+			p, err = d.plan(ctx, r, change, vanished)
+			r.Spec.UnresolvedMembers = p.unresolved
+			return err
+		}))
 		if err != nil {
-			return role, err
-		}
-		if role, err = d.keepUnresolved(ctx, role, p.unresolved, change, vanished); err != nil {
-			return role, err
+			return nil, err
 		}
 		gone, err := d.write(ctx, role, p)
 		if err != nil || len(gone) == 0 {
@@ -263,26 +274,6 @@ func (d *Directory) changeMembers(ctx context.Context, role *v1alpha1.Provisione
 			vanished[id] = true
 		}
 	}
-}
-
-// keepUnresolved writes spec.unresolvedMembers if it differs from what is
-// wanted. When others have written it meanwhile, it is planned anew.
-func (d *Directory) keepUnresolved(ctx context.Context, role *v1alpha1.ProvisionedRole, want []string,
-	change scim.MemberChange, vanished map[string]bool,
-) (*v1alpha1.ProvisionedRole, error) {
-	id := role.Spec.ID
-	if sameStrings(role.Spec.UnresolvedMembers, want) && !d.locks.busy(roleLock(id)) {
-		return role, nil
-	}
-	current, err := d.editRole(ctx, id, func(r *v1alpha1.ProvisionedRole) error {
-		p, err := d.plan(ctx, r, change, vanished)
-		r.Spec.UnresolvedMembers = p.unresolved
-		return err
-	})
-	if err != nil {
-		return role, err
-	}
-	return current, nil
 }
 
 // DeleteGroup implements scim.Directory. Its memberships dangle then: ids are
@@ -302,23 +293,47 @@ func (d *Directory) DeleteGroup(ctx context.Context, id string, match scim.Match
 	if err != nil {
 		return err
 	}
-	return d.deleteRole(ctx, role)
-}
-
-func (d *Directory) deleteRole(ctx context.Context, role *v1alpha1.ProvisionedRole) error {
-	err := d.doubtful(role, d.client.Delete(ctx, role.DeepCopy(), client.Preconditions{UID: ptr.To(role.UID)}))
-	if apierrors.IsNotFound(err) {
-		return scim.NotFound(schema.Group.Name, role.Spec.ID)
-	}
-	if err != nil {
-		return explain(err, "delete %s", role.Name)
-	}
-	if err := d.await(ctx, role); err != nil {
-		d.unsettled.add(role, false)
+	if err := d.deleteRole(ctx, role, match); err != nil {
 		return err
 	}
-	d.unfinished.clear(role.Spec.ID)
+	d.unfinished.clear(id)
 	return nil
+}
+
+func (d *Directory) deleteRole(ctx context.Context, role *v1alpha1.ProvisionedRole, match scim.Match) error {
+	var pace backoff
+	for {
+		if err := d.checkRole(ctx, match, role); err != nil {
+			return err
+		}
+		as := client.Preconditions{UID: ptr.To(role.UID)}
+		if match != nil {
+			as.ResourceVersion = ptr.To(role.ResourceVersion)
+		}
+		err := d.doubtful(role, d.client.Delete(ctx, role.DeepCopy(), as))
+		switch {
+		case err == nil:
+			if err = d.await(ctx, role); err != nil {
+				d.unsettled.add(role, false)
+			}
+			return err
+		case apierrors.IsNotFound(err):
+			return scim.NotFound(schema.Group.Name, role.Spec.ID)
+		case !apierrors.IsConflict(err):
+			return explain(err, "delete %s", role.Name)
+		}
+		if err := pace.wait(ctx); err != nil {
+			return err
+		}
+		if role, err = again(ctx, d, role, d.roleGone(role.Spec.ID)); err != nil {
+			return err
+		}
+	}
+}
+
+// checkRole asks a client's precondition of a role.
+func (d *Directory) checkRole(ctx context.Context, match scim.Match, role *v1alpha1.ProvisionedRole) error {
+	return check(match, schema.Group.Name, role.Spec.ID, func() (scim.Resource, error) { return d.showRole(ctx, role, false) })
 }
 
 // role returns the role of that id, or NotFound. It belongs to the cache.
@@ -332,42 +347,53 @@ func (d *Directory) role(ctx context.Context, id string) (*v1alpha1.ProvisionedR
 
 // findRole returns the role of that id, or nil.
 func (d *Directory) findRole(ctx context.Context, id string) (*v1alpha1.ProvisionedRole, error) {
-	var list v1alpha1.ProvisionedRoleList
-	if err := d.list(ctx, &list, index.RoleByID, index.Scoped(d.provider, id)); err != nil {
-		return nil, err
-	}
-	for i := range list.Items {
-		if r := &list.Items[i]; d.mine(r) {
-			return r, nil
-		}
-	}
-	return nil, nil
+	return first(d.listRoles(ctx, index.RoleByID, d.scoped(id)))
 }
 
 func (d *Directory) roleRevision(id string, edit func(*v1alpha1.ProvisionedRole) error) revision[*v1alpha1.ProvisionedRole] {
 	return revision[*v1alpha1.ProvisionedRole]{
 		spec:  func(r *v1alpha1.ProvisionedRole) any { return &r.Spec },
 		stamp: func(r *v1alpha1.ProvisionedRole) { r.Spec.ModifiedAt = d.modified(r) },
-		gone: func(r *v1alpha1.ProvisionedRole) error {
-			if !d.mine(r) || r.Spec.ID != id {
-				return scim.NotFound(schema.Group.Name, id)
-			}
-			return nil
-		},
-		edit: edit,
+		gone:  d.roleGone(id),
+		edit:  edit,
+	}
+}
+
+// roleGone returns NotFound for everything but the role of that id.
+func (d *Directory) roleGone(id string) func(*v1alpha1.ProvisionedRole) error {
+	return func(r *v1alpha1.ProvisionedRole) error {
+		if !d.mine(r) || r.Spec.ID != id {
+			return scim.NotFound(schema.Group.Name, id)
+		}
+		return nil
 	}
 }
 
 // showRole is what the client sees of a role.
 func (d *Directory) showRole(ctx context.Context, role *v1alpha1.ProvisionedRole, withMembers bool) (scim.Resource, error) {
 	group, err := roleResource(role)
-	if err != nil || !withMembers {
-		return group, err
+	if err != nil {
+		return nil, err
+	}
+	if !withMembers {
+		ids, err := d.memberIDs(ctx, role)
+		if err != nil {
+			return nil, err
+		}
+		setVersion(group, ids)
+		return group, nil
 	}
 	members, err := d.members(ctx, role)
 	if err != nil {
 		return nil, err
 	}
+	setVersion(group, func(yield func(string) bool) {
+		for _, m := range members {
+			if !yield(m.ID) {
+				return
+			}
+		}
+	})
 	if len(members) > 0 {
 		group[attrMembers] = memberValues(members)
 	}

@@ -2,28 +2,47 @@ package directory
 
 import (
 	"context"
+	"math"
 	"sync"
+
+	"golang.org/x/sync/semaphore"
 )
 
-// locks are mutexes by key. A key costs memory only while somebody holds it or
-// waits for it.
+// locks are read-write locks by key. A key costs memory only while somebody
+// holds it or waits for it.
 type locks struct {
 	mu    sync.Mutex
 	byKey map[string]*lock
 }
 
 type lock struct {
-	// held has room for one token: whoever put it in has the lock.
-	held  chan struct{}
+	// held serves in the order of arrival, so that nobody waits for ever.
+	held  *semaphore.Weighted
 	users int
 }
 
-// acquire waits for the lock of a key, no longer than the context lives.
+// What a holder takes of a lock.
+const (
+	shared    = 1
+	exclusive = math.MaxInt64
+)
+
+// acquire waits for the lock of a key, which nobody else has then, no longer than
+// the context lives.
 func (l *locks) acquire(ctx context.Context, key string) (release func(), err error) {
+	return l.take(ctx, key, exclusive)
+}
+
+// share is acquire for a lock that others may share.
+func (l *locks) share(ctx context.Context, key string) (release func(), err error) {
+	return l.take(ctx, key, shared)
+}
+
+func (l *locks) take(ctx context.Context, key string, part int64) (release func(), err error) {
 	l.mu.Lock()
 	k := l.byKey[key]
 	if k == nil {
-		k = &lock{held: make(chan struct{}, 1)}
+		k = &lock{held: semaphore.NewWeighted(exclusive)}
 		if l.byKey == nil {
 			l.byKey = map[string]*lock{}
 		}
@@ -32,16 +51,14 @@ func (l *locks) acquire(ctx context.Context, key string) (release func(), err er
 	k.users++
 	l.mu.Unlock()
 
-	select {
-	case k.held <- struct{}{}:
-		return func() {
-			<-k.held
-			l.forget(key, k)
-		}, nil
-	case <-ctx.Done():
+	if err := k.held.Acquire(ctx, part); err != nil {
 		l.forget(key, k)
-		return nil, explain(ctx.Err(), "wait for another request on the same object")
+		return nil, explain(err, "wait for another request on the same object")
 	}
+	return func() {
+		k.held.Release(part)
+		l.forget(key, k)
+	}, nil
 }
 
 func (l *locks) forget(key string, k *lock) {

@@ -35,7 +35,7 @@ const (
 type membershipPlan struct {
 	// add and remove are the users to write, those that are already so left out.
 	add, remove []*v1alpha1.ProvisionedUser
-	// unresolved is the new spec.unresolvedMembers, sorted.
+	// unresolved is the new spec.unresolvedMembers, sorted if it is another.
 	unresolved []string
 }
 
@@ -44,7 +44,10 @@ type membershipPlan struct {
 // other providers, deleted and unknown ones, and those in vanished. A lookup need
 // not wait for writes in flight: nobody has been told of their ids yet.
 func (d *Directory) plan(ctx context.Context, role *v1alpha1.ProvisionedRole, change scim.MemberChange, vanished map[string]bool) (membershipPlan, error) {
-	var p membershipPlan
+	p := membershipPlan{unresolved: role.Spec.UnresolvedMembers}
+	if change.Empty() {
+		return p, nil
+	}
 	unresolved := map[string]bool{}
 	if !change.Reset {
 		for _, id := range role.Spec.UnresolvedMembers {
@@ -91,7 +94,9 @@ func (d *Directory) plan(ctx context.Context, role *v1alpha1.ProvisionedRole, ch
 			p.remove = append(p.remove, u)
 		}
 	}
-	p.unresolved = bounded(unresolved, role.Spec.UnresolvedMembers)
+	if p.unresolved = bounded(unresolved, role.Spec.UnresolvedMembers); sameStrings(p.unresolved, role.Spec.UnresolvedMembers) {
+		p.unresolved = role.Spec.UnresolvedMembers
+	}
 	return p, nil
 }
 
@@ -118,6 +123,11 @@ func bounded(ids map[string]bool, kept []string) []string {
 		return nil
 	}
 	return list
+}
+
+// sameStrings says whether two lists have the same elements.
+func sameStrings(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 func rank(first bool) int {
@@ -261,17 +271,7 @@ func holds(u *v1alpha1.ProvisionedUser, roleID string) bool {
 
 // holders are the live users with a membership in a role.
 func (d *Directory) holders(ctx context.Context, roleID string) ([]*v1alpha1.ProvisionedUser, error) {
-	var list v1alpha1.ProvisionedUserList
-	if err := d.list(ctx, &list, index.UserByRoleID, roleID); err != nil {
-		return nil, err
-	}
-	users := make([]*v1alpha1.ProvisionedUser, 0, len(list.Items))
-	for i := range list.Items {
-		if u := &list.Items[i]; d.mine(u) {
-			users = append(users, u)
-		}
-	}
-	return users, nil
+	return d.listUsers(ctx, index.UserByRoleID, roleID)
 }
 
 // members are a group's members, sorted by id.
@@ -301,52 +301,6 @@ func (d *Directory) members(ctx context.Context, role *v1alpha1.ProvisionedRole)
 	}
 	slices.SortFunc(members, func(a, b scim.Member) int { return cmp.Compare(a.ID, b.ID) })
 	return members, nil
-}
-
-// namedIn are the ids of a filter, looked up.
-type namedIn struct {
-	byRole  map[string][]scim.Member
-	unknown map[string]bool
-}
-
-func (d *Directory) lookUp(ctx context.Context, ids []string) (namedIn, error) {
-	n := namedIn{byRole: map[string][]scim.Member{}, unknown: map[string]bool{}}
-	seen := make(map[string]bool, len(ids))
-	for i, id := range ids {
-		if err := alive(ctx, i); err != nil {
-			return n, err
-		}
-		if seen[id] {
-			continue
-		}
-		seen[id] = true
-		u, err := d.findUser(ctx, id)
-		if err != nil {
-			return n, err
-		}
-		if u == nil {
-			n.unknown[id] = true
-			continue
-		}
-		for roleID := range u.Spec.Memberships {
-			n.byRole[roleID] = append(n.byRole[roleID], userMember(u))
-		}
-	}
-	return n, nil
-}
-
-// members are those of the ids that are members of a group.
-func (n namedIn) members(role *v1alpha1.ProvisionedRole) []scim.Member {
-	members := slices.Clone(n.byRole[role.Spec.ID])
-	if len(n.unknown) == 0 {
-		return members
-	}
-	for _, id := range role.Spec.UnresolvedMembers {
-		if n.unknown[id] {
-			members = append(members, scim.Member{ID: id})
-		}
-	}
-	return members
 }
 
 func userMember(u *v1alpha1.ProvisionedUser) scim.Member {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -64,20 +63,24 @@ func revise[T client.Object](ctx context.Context, d *Directory, current T, r rev
 				return current, err
 			}
 		}
-		// The cache may be as old as it was: ask the API server.
-		fresh, err := empty(d.client, current)
-		if err != nil {
+		if current, err = again(ctx, d, current, r.gone); err != nil {
 			return current, err
 		}
-		err = d.live.Get(ctx, client.ObjectKeyFromObject(current), fresh)
-		if err != nil && !apierrors.IsNotFound(err) {
-			return current, explain(err, "read %s again", current.GetName())
-		}
-		if err := r.gone(fresh); err != nil {
-			return current, err
-		}
-		current = fresh
 	}
+}
+
+// again reads an object anew, for another try after somebody else's write. It
+// asks the API server: the cache may be as old as it was.
+func again[T client.Object](ctx context.Context, d *Directory, current T, gone func(T) error) (T, error) {
+	fresh, err := empty(d.client, current)
+	if err != nil {
+		return current, err
+	}
+	err = d.live.Get(ctx, client.ObjectKeyFromObject(current), fresh)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return current, explain(err, "read %s again", current.GetName())
+	}
+	return fresh, gone(fresh)
 }
 
 // patchSpec patches the spec of an object that nobody else has changed since it
@@ -162,9 +165,4 @@ func equalSpecs(a, b any) (bool, error) {
 	}
 	y, err := tree(b)
 	return reflect.DeepEqual(x, y), err
-}
-
-// sameStrings says whether two lists have the same elements.
-func sameStrings(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }

@@ -2,7 +2,11 @@ package directory
 
 import (
 	"context"
+	"runtime"
+	"slices"
+	"strings"
 
+	"golang.org/x/sync/semaphore"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -15,76 +19,259 @@ import (
 )
 
 // Users implements scim.Directory. A filter that demands a value of an indexed
-// attribute looks at the users that have it; any other at all users of this
-// provider.
+// attribute, or one of several, looks at the users that have it; any other at all
+// users of this provider.
 func (d *Directory) Users(ctx context.Context, q scim.Query) (scim.Page, error) {
-	match, err := predicate(q.Filter, schema.User)
-	if err != nil {
-		return scim.Page{}, err
+	show := func(u *v1alpha1.ProvisionedUser) (scim.Resource, error) { return d.showUser(ctx, u) }
+	considered := userResource
+	if uses(q.Filter, schema.User, attrGroups) || usesVersion(q.Filter, schema.User) {
+		considered = show
 	}
-	candidates, err := d.userCandidates(ctx, q.Filter)
-	if err != nil {
-		return scim.Page{}, err
-	}
-	filtered := userResource
-	if q.Filter != nil && filter.Uses(q.Filter, schema.User, attrGroups) {
-		filtered = func(u *v1alpha1.ProvisionedUser) (scim.Resource, error) { return d.showUser(ctx, u) }
-	}
-	found, err := matching(ctx, candidates, match, filtered)
-	if err != nil {
-		return scim.Page{}, err
-	}
-	return page(ctx, found, q, userID, func(u *v1alpha1.ProvisionedUser) (scim.Resource, error) { return d.showUser(ctx, u) })
+	return search(ctx, d.scans, q, kind[*v1alpha1.ProvisionedUser]{
+		rt: schema.User,
+		lookups: []lookup[*v1alpha1.ProvisionedUser]{
+			{attrID, false, by(d.listUsers, index.UserByID, d.scoped)},
+			{attrUserName, false, by(d.listUsers, index.UserByUserName, fold.String)},
+			{attrExternalID, false, by(d.listUsers, index.UserByExternalID, d.scoped)},
+			{"emails.value", false, by(d.listUsers, index.UserByEmail, fold.String)},
+			{attrDisplay, false, by(d.listUsers, index.UserByDisplayName, func(name string) string { return d.scoped(fold.String(name)) })},
+			{"groups.value", true, d.holders},
+		},
+		all: func(ctx context.Context) ([]*v1alpha1.ProvisionedUser, error) {
+			return d.listUsers(ctx, index.UserByProvider, d.provider)
+		},
+		id:         func(u *v1alpha1.ProvisionedUser) string { return u.Spec.ID },
+		considered: considered,
+		show:       show,
+	})
 }
 
 // Groups implements scim.Directory, as Users does.
 func (d *Directory) Groups(ctx context.Context, q scim.Query) (scim.Page, error) {
-	match, err := predicate(q.Filter, schema.Group)
+	considered, err := d.consideredRole(ctx, q.Filter)
 	if err != nil {
 		return scim.Page{}, err
 	}
-	candidates, err := d.roleCandidates(ctx, q.Filter)
-	if err != nil {
-		return scim.Page{}, err
-	}
-	filtered, err := d.filteredRole(ctx, q.Filter)
-	if err != nil {
-		return scim.Page{}, err
-	}
-	found, err := matching(ctx, candidates, match, filtered)
-	if err != nil {
-		return scim.Page{}, err
-	}
-	return page(ctx, found, q, roleID, func(r *v1alpha1.ProvisionedRole) (scim.Resource, error) {
-		return d.showRole(ctx, r, q.WithMembers)
+	return search(ctx, d.scans, q, kind[*v1alpha1.ProvisionedRole]{
+		rt: schema.Group,
+		lookups: []lookup[*v1alpha1.ProvisionedRole]{
+			{attrID, false, by(d.listRoles, index.RoleByID, d.scoped)},
+			{attrDisplay, false, by(d.listRoles, index.RoleByDisplayName, fold.String)},
+			{attrExternalID, false, by(d.listRoles, index.RoleByExternalID, d.scoped)},
+			{"members.value", true, d.rolesWith},
+		},
+		all:        d.allRoles,
+		id:         func(r *v1alpha1.ProvisionedRole) string { return r.Spec.ID },
+		considered: considered,
+		show: func(r *v1alpha1.ProvisionedRole) (scim.Resource, error) {
+			return d.showRole(ctx, r, q.WithMembers)
+		},
 	})
 }
 
-// filteredRole returns what a filter sees of a group: its members only if it
-// asks for them, and of those only the ones it names, if it names them all. The
-// question whether one user is in a group of 10,000 is asked often.
-func (d *Directory) filteredRole(ctx context.Context, e filter.Expr) (func(*v1alpha1.ProvisionedRole) (scim.Resource, error), error) {
-	if e == nil || !filter.Uses(e, schema.Group, attrMembers) {
-		return roleResource, nil
+// few objects may be looked at by any number of searches at once.
+const few = 500
+
+// maxScans is how many searches of one directory may look at more objects than a
+// few at the same time; the others wait. So whoever holds one provider's token
+// keeps no more than half of the processors busy with them.
+func maxScans() int64 { return int64(max(1, runtime.GOMAXPROCS(0)/2)) }
+
+// scan is a search's turn to look at many objects.
+type scan struct {
+	slots *semaphore.Weighted
+	held  bool
+}
+
+// begin waits for the turn, no longer than the context lives.
+func (s *scan) begin(ctx context.Context) error {
+	if s.held {
+		return nil
 	}
-	ids, all := namedMembers(e)
-	if !all {
-		return func(r *v1alpha1.ProvisionedRole) (scim.Resource, error) { return d.showRole(ctx, r, true) }, nil
+	if err := s.slots.Acquire(ctx, 1); err != nil {
+		return explain(err, "wait for other searches")
 	}
-	named, err := d.lookUp(ctx, ids)
-	if err != nil {
-		return nil, err
+	s.held = true
+	return nil
+}
+
+func (s *scan) end() {
+	if s.held {
+		s.slots.Release(1)
 	}
-	return func(r *v1alpha1.ProvisionedRole) (scim.Resource, error) {
-		group, err := roleResource(r)
+}
+
+// kind is what a search knows of users, or of groups.
+type kind[T client.Object] struct {
+	rt *schema.ResourceType
+	// lookups are the indexes, the one that finds the fewest first.
+	lookups []lookup[T]
+	// all returns every object of the directory.
+	all func(context.Context) ([]T, error)
+	id  func(T) string
+	// considered is what the filter and the order are asked about, show what the
+	// client sees. No order asks for groups or members.
+	considered, show func(T) (scim.Resource, error)
+}
+
+// lookup is an index of the objects by the values of one attribute.
+type lookup[T client.Object] struct {
+	path string
+	// many says that a value often belongs to more objects than a few.
+	many bool
+	find func(ctx context.Context, value string) ([]T, error)
+}
+
+// by finds objects through an index, with the key that a value has in it.
+func by[T client.Object](list func(ctx context.Context, index, key string) ([]T, error), index string, key func(string) string) func(context.Context, string) ([]T, error) {
+	return func(ctx context.Context, value string) ([]T, error) { return list(ctx, index, key(value)) }
+}
+
+func (d *Directory) scoped(value string) string { return index.Scoped(d.provider, value) }
+
+// hit is a value to look up.
+type hit[T client.Object] struct {
+	lookup[T]
+	value string
+}
+
+// hits returns lookups that together find whatever a filter may match; none if
+// there are no such.
+func (k kind[T]) hits(e filter.Expr) []hit[T] {
+	if e == nil {
+		return nil
+	}
+	equalities := filter.Conjuncts(e, k.rt)
+	for _, l := range k.lookups {
+		for _, equality := range equalities {
+			if equality.Path == l.path {
+				return []hit[T]{{l, equality.Value}}
+			}
+		}
+	}
+	switch e := e.(type) {
+	case filter.And:
+		for _, t := range e.Terms {
+			if hits := k.hits(t); hits != nil {
+				return hits
+			}
+		}
+	case filter.Or:
+		var all []hit[T]
+		for _, t := range e.Terms {
+			hits := k.hits(t)
+			if hits == nil {
+				return nil
+			}
+			all = append(all, hits...)
+		}
+		return all
+	}
+	return nil
+}
+
+// candidates are the objects that a filter may match, each once.
+func (k kind[T]) candidates(ctx context.Context, hits []hit[T]) ([]T, error) {
+	if hits == nil {
+		return k.all(ctx)
+	}
+	if len(hits) == 1 {
+		return hits[0].find(ctx, hits[0].value)
+	}
+	var objects []T
+	seen := map[string]bool{}
+	for i, h := range hits {
+		if err := alive(ctx, i); err != nil {
+			return nil, err
+		}
+		more, err := h.find(ctx, h.value)
 		if err != nil {
 			return nil, err
 		}
-		if members := named.members(r); len(members) > 0 {
-			group[attrMembers] = memberValues(members)
+		for _, o := range more {
+			if id := k.id(o); !seen[id] {
+				seen[id] = true
+				objects = append(objects, o)
+			}
 		}
-		return group, nil
-	}, nil
+	}
+	return objects, nil
+}
+
+// found is an object that matches, and its place.
+type found[T client.Object] struct {
+	object T
+	key    order.Key
+}
+
+func search[T client.Object](ctx context.Context, scans *semaphore.Weighted, q scim.Query, k kind[T]) (scim.Page, error) {
+	match, err := predicate(q.Filter, k.rt)
+	if err != nil {
+		return scim.Page{}, err
+	}
+	hits := k.hits(q.Filter)
+	turn := scan{slots: scans}
+	defer turn.end()
+	if hits == nil || slices.ContainsFunc(hits, func(h hit[T]) bool { return h.many }) {
+		if err := turn.begin(ctx); err != nil {
+			return scim.Page{}, err
+		}
+	}
+	candidates, err := k.candidates(ctx, hits)
+	if err != nil {
+		return scim.Page{}, err
+	}
+	if len(candidates) > few {
+		if err := turn.begin(ctx); err != nil {
+			return scim.Page{}, err
+		}
+	}
+	all, err := k.matching(ctx, candidates, match, q.Order)
+	if err != nil {
+		return scim.Page{}, err
+	}
+	page := scim.Page{Total: len(all)}
+	all, page.Earlier, page.Later = order.Cut(q.Order, all, func(f found[T]) order.Key { return f.key }, q.Window)
+	page.Resources = make([]scim.Resource, 0, len(all))
+	for _, f := range all {
+		// Each may be a group with many members.
+		if err := alive(ctx, 0); err != nil {
+			return scim.Page{}, err
+		}
+		r, err := k.show(f.object)
+		if err != nil {
+			return scim.Page{}, err
+		}
+		page.Resources = append(page.Resources, r)
+	}
+	return page, nil
+}
+
+// matching returns the objects whose resource matches; a nil predicate is true.
+// The order of creation is known without a look into the resources, which would
+// cost more than all the rest.
+func (k kind[T]) matching(ctx context.Context, candidates []T, match filter.Predicate, o order.Order) ([]found[T], error) {
+	all := make([]found[T], 0, len(candidates))
+	for i, c := range candidates {
+		if err := alive(ctx, i); err != nil {
+			return nil, err
+		}
+		f := found[T]{c, order.Created(c.GetCreationTimestamp().Time, k.id(c))}
+		if match != nil || !o.ByCreation() {
+			r, err := k.considered(c)
+			if err != nil {
+				return nil, err
+			}
+			if match != nil && !match(r) {
+				continue
+			}
+			if !o.ByCreation() {
+				f.key = o.Key(r)
+			}
+		}
+		all = append(all, f)
+	}
+	return all, nil
 }
 
 // alive returns an error when nobody waits for the answer any more. It looks
@@ -97,89 +284,59 @@ func alive(ctx context.Context, step int) error {
 	return explain(ctx.Err(), "answer")
 }
 
-// namedMembers returns the member ids that a filter compares with. all says that
-// its verdict depends on no other member: every condition on members is an
-// equality of their value.
-func namedMembers(e filter.Expr) (ids []string, all bool) {
-	var terms []filter.Expr
-	switch e := e.(type) {
-	case filter.And:
-		terms = e.Terms
-	case filter.Or:
-		terms = e.Terms
-	case filter.Not:
-		return namedMembers(e.Term)
-	default:
-		if !filter.Uses(e, schema.Group, attrMembers) {
-			return nil, true
-		}
-		if v, ok := e.(filter.ValuePath); ok {
-			if _, simple := v.Filter.(filter.Compare); !simple {
-				return nil, false
-			}
-		}
-		equalities := filter.Conjuncts(e, schema.Group)
-		if len(equalities) != 1 || equalities[0].Path != "members.value" {
-			return nil, false
-		}
-		return []string{equalities[0].Value}, true
+func predicate(e filter.Expr, rt *schema.ResourceType) (filter.Predicate, error) {
+	if e == nil {
+		return nil, nil
 	}
-	for _, t := range terms {
-		more, ok := namedMembers(t)
-		if !ok {
-			return nil, false
-		}
-		ids = append(ids, more...)
+	match, err := filter.Bind(e, rt)
+	if err != nil {
+		return nil, scim.BadRequest(scim.InvalidFilter, "%s", err)
 	}
-	return ids, true
+	return match, nil
 }
 
-// userCandidates are the users of this provider that a filter may match.
-func (d *Directory) userCandidates(ctx context.Context, e filter.Expr) ([]*v1alpha1.ProvisionedUser, error) {
-	field, value := choose(e, schema.User, []lookup{
-		{attrID, index.UserByID, d.scoped},
-		{attrUserName, index.UserByUserName, fold.String},
-		{attrExternalID, index.UserByExternalID, d.scoped},
-		{"emails.value", index.UserByEmail, fold.String},
-		{"groups.value", index.UserByRoleID, exact},
-	}, lookup{"", index.UserByProvider, nil}, d.provider)
+func uses(e filter.Expr, rt *schema.ResourceType, attribute string) bool {
+	return e != nil && filter.Uses(e, rt, attribute)
+}
+
+// usesVersion says whether a filter may ask for meta.version, which is much work
+// to make. It errs on the safe side.
+func usesVersion(e filter.Expr, rt *schema.ResourceType) bool {
+	return uses(e, rt, attrMeta) && strings.Contains(strings.ToLower(e.String()), attrVersion)
+}
+
+// listUsers returns the users of this directory that an index has under a key.
+// They belong to the cache.
+func (d *Directory) listUsers(ctx context.Context, index, key string) ([]*v1alpha1.ProvisionedUser, error) {
 	var list v1alpha1.ProvisionedUserList
-	if err := d.list(ctx, &list, field, value); err != nil {
+	if err := d.list(ctx, &list, index, key); err != nil {
 		return nil, err
 	}
 	return ours(d, list.Items), nil
 }
 
-// roleCandidates are the roles of this provider that a filter may match.
-func (d *Directory) roleCandidates(ctx context.Context, e filter.Expr) ([]*v1alpha1.ProvisionedRole, error) {
-	field, value := choose(e, schema.Group, []lookup{
-		{attrID, index.RoleByID, d.scoped},
-		{attrDisplay, index.RoleByDisplayName, fold.String},
-		{attrExternalID, index.RoleByExternalID, d.scoped},
-	}, lookup{"", index.RoleByProvider, nil}, d.provider)
-	if field == index.RoleByProvider && e != nil {
-		for _, equality := range filter.Conjuncts(e, schema.Group) {
-			if equality.Path != "members.value" {
-				continue
-			}
-			u, err := d.findUser(ctx, equality.Value)
-			if err != nil {
-				return nil, err
-			}
-			if u != nil {
-				return d.rolesOf(ctx, u)
-			}
-		}
-	}
+// listRoles is listUsers for roles.
+func (d *Directory) listRoles(ctx context.Context, index, key string) ([]*v1alpha1.ProvisionedRole, error) {
 	var list v1alpha1.ProvisionedRoleList
-	if err := d.list(ctx, &list, field, value); err != nil {
+	if err := d.list(ctx, &list, index, key); err != nil {
 		return nil, err
 	}
 	return ours(d, list.Items), nil
 }
 
-// rolesOf are the roles that a user has a membership in.
-func (d *Directory) rolesOf(ctx context.Context, u *v1alpha1.ProvisionedUser) ([]*v1alpha1.ProvisionedRole, error) {
+func (d *Directory) allRoles(ctx context.Context) ([]*v1alpha1.ProvisionedRole, error) {
+	return d.listRoles(ctx, index.RoleByProvider, d.provider)
+}
+
+// rolesWith are the roles that may have a member of that id.
+func (d *Directory) rolesWith(ctx context.Context, id string) ([]*v1alpha1.ProvisionedRole, error) {
+	u, err := d.findUser(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if u == nil {
+		return d.allRoles(ctx)
+	}
 	roles := make([]*v1alpha1.ProvisionedRole, 0, len(u.Spec.Memberships))
 	for id := range u.Spec.Memberships {
 		role, err := d.findRole(ctx, id)
@@ -191,33 +348,6 @@ func (d *Directory) rolesOf(ctx context.Context, u *v1alpha1.ProvisionedUser) ([
 		}
 	}
 	return roles, nil
-}
-
-// lookup is an index for equalities on one attribute.
-type lookup struct {
-	path  string
-	index string
-	key   func(string) string
-}
-
-func (d *Directory) scoped(value string) string { return index.Scoped(d.provider, value) }
-
-func exact(value string) string { return value }
-
-// choose picks the first index of the list that an equality of the filter can
-// use, and the value to look up.
-func choose(e filter.Expr, rt *schema.ResourceType, indexes []lookup, scan lookup, all string) (field, value string) {
-	if e != nil {
-		equalities := filter.Conjuncts(e, rt)
-		for _, l := range indexes {
-			for _, equality := range equalities {
-				if equality.Path == l.path {
-					return l.index, l.key(equality.Value)
-				}
-			}
-		}
-	}
-	return scan.index, all
 }
 
 // ours points at the objects of a list that this directory shows.
@@ -234,59 +364,10 @@ func ours[T any, P interface {
 	return objects
 }
 
-func predicate(e filter.Expr, rt *schema.ResourceType) (filter.Predicate, error) {
-	if e == nil {
-		return nil, nil
+// first returns the only one of a list, or nil.
+func first[T any](list []*T, err error) (*T, error) {
+	if err != nil || len(list) == 0 {
+		return nil, err
 	}
-	match, err := filter.Bind(e, rt)
-	if err != nil {
-		return nil, scim.BadRequest(scim.InvalidFilter, "%s", err)
-	}
-	return match, nil
+	return list[0], nil
 }
-
-// matching returns the objects whose resource matches; a nil predicate is true.
-func matching[T client.Object](ctx context.Context, objects []T, match filter.Predicate, resource func(T) (scim.Resource, error)) ([]T, error) {
-	if match == nil {
-		return objects, nil
-	}
-	found := objects[:0]
-	for i, o := range objects {
-		if err := alive(ctx, i); err != nil {
-			return nil, err
-		}
-		r, err := resource(o)
-		if err != nil {
-			return nil, err
-		}
-		if match(r) {
-			found = append(found, o)
-		}
-	}
-	return found, nil
-}
-
-// page cuts a page out of what was found. The order of creation is known without
-// a look into the resources, which would cost more than the sorting.
-func page[T client.Object](ctx context.Context, found []T, q scim.Query, id func(T) string, show func(T) (scim.Resource, error)) (scim.Page, error) {
-	p := scim.Page{Total: len(found)}
-	found, p.Earlier, p.Later = order.Cut(q.Order, found, func(o T) order.Key {
-		return order.Created(o.GetCreationTimestamp().Time, id(o))
-	}, q.Window)
-	p.Resources = make([]scim.Resource, 0, len(found))
-	for i, o := range found {
-		if err := alive(ctx, i); err != nil {
-			return scim.Page{}, err
-		}
-		r, err := show(o)
-		if err != nil {
-			return scim.Page{}, err
-		}
-		p.Resources = append(p.Resources, r)
-	}
-	return p, nil
-}
-
-func userID(u *v1alpha1.ProvisionedUser) string { return u.Spec.ID }
-
-func roleID(r *v1alpha1.ProvisionedRole) string { return r.Spec.ID }

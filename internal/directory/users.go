@@ -157,6 +157,9 @@ func (d *Directory) UpdateUser(ctx context.Context, id string, match scim.Match,
 	name := held{locks: &d.locks}
 	defer name.drop()
 	updated, err := revise(ctx, d, u, d.userRevision(d.visible(id), func(u *v1alpha1.ProvisionedUser) error {
+		if err := d.checkUser(ctx, match, u); err != nil {
+			return err
+		}
 		current, err := d.showUser(ctx, u)
 		if err != nil {
 			return err
@@ -209,6 +212,9 @@ func (d *Directory) DeleteUser(ctx context.Context, id string, match scim.Match)
 		return err
 	}
 	_, err = revise(ctx, d, u, d.userRevision(d.visible(id), func(u *v1alpha1.ProvisionedUser) error {
+		if err := d.checkUser(ctx, match, u); err != nil {
+			return err
+		}
 		u.Spec.Active = ptr.To(false)
 		u.Spec.Suspensions++
 		u.Spec.DeprovisionedAt = d.modified(u)
@@ -216,6 +222,11 @@ func (d *Directory) DeleteUser(ctx context.Context, id string, match scim.Match)
 		return nil
 	}))
 	return err
+}
+
+// checkUser asks a client's precondition of a user.
+func (d *Directory) checkUser(ctx context.Context, match scim.Match, u *v1alpha1.ProvisionedUser) error {
+	return check(match, schema.User.Name, u.Spec.ID, func() (scim.Resource, error) { return d.showUser(ctx, u) })
 }
 
 // user returns the live user of that id, or NotFound. It belongs to the cache.
@@ -229,16 +240,7 @@ func (d *Directory) user(ctx context.Context, id string) (*v1alpha1.ProvisionedU
 
 // findUser returns the live user of that id, or nil.
 func (d *Directory) findUser(ctx context.Context, id string) (*v1alpha1.ProvisionedUser, error) {
-	var list v1alpha1.ProvisionedUserList
-	if err := d.list(ctx, &list, index.UserByID, index.Scoped(d.provider, id)); err != nil {
-		return nil, err
-	}
-	for i := range list.Items {
-		if u := &list.Items[i]; d.mine(u) {
-			return u, nil
-		}
-	}
-	return nil, nil
+	return first(d.listUsers(ctx, index.UserByID, d.scoped(id)))
 }
 
 // visible returns NotFound for everything but the live user of that id.
@@ -275,5 +277,6 @@ func (d *Directory) showUser(ctx context.Context, u *v1alpha1.ProvisionedUser) (
 	if len(groups) > 0 {
 		user[attrGroups] = groups
 	}
+	setVersion(user, nil)
 	return user, nil
 }

@@ -25,6 +25,8 @@ const (
 	UserByUserName = "user.userName"
 	// UserByExternalID finds users by Scoped(provider, externalId).
 	UserByExternalID = "user.externalId"
+	// UserByDisplayName finds users by Scoped(provider, folded displayName).
+	UserByDisplayName = "user.displayName"
 	// UserByEmail finds users of every provider by folded e-mail address.
 	UserByEmail = "user.email"
 	// UserByRoleID finds users by the id of a role in spec.memberships.
@@ -78,6 +80,9 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 		})},
 		{&v1alpha1.ProvisionedUser{}, UserByExternalID, user(func(u *v1alpha1.ProvisionedUser) []string {
 			return scoped(u.Spec.Provider, u.Spec.ExternalID)
+		})},
+		{&v1alpha1.ProvisionedUser{}, UserByDisplayName, user(func(u *v1alpha1.ProvisionedUser) []string {
+			return scoped(u.Spec.Provider, fold.String(u.Spec.DisplayName))
 		})},
 		{&v1alpha1.ProvisionedUser{}, UserByEmail, user(emails)},
 		{&v1alpha1.ProvisionedUser{}, UserByRoleID, user(func(u *v1alpha1.ProvisionedUser) []string {

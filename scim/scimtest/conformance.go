@@ -46,10 +46,20 @@ func TestDirectory(t *testing.T, newDir func() scim.Directory) {
 		{"filters find users (facts 23, 25)", userFilters},
 		{"filters find groups (facts 23, 24)", groupFilters},
 		{"pages cover everything once (fact 32, RFC 7644 3.4.2.4)", paging},
+		{"searches are sorted by values of each kind (RFC 7644 3.4.2.3)", sorting},
+		{"groups are sorted too (RFC 7644 3.4.2.3)", sortedGroups},
+		{"pages go on behind a place, and back in front of it (RFC 9865 2)", walking},
+		{"a walk meets all that stays, once, while others come and go (RFC 9865 2)", walkingWhileChanging},
+		{"a user's version is that of what the client sees (RFC 7644 3.14)", userVersions},
+		{"a group's version is that of its members too (RFC 7644 3.14)", groupVersions},
+		{"a write for another version writes nothing (RFC 7644 3.14)", matched},
 		{"whatever doesn't exist is NotFound", notFound},
 		{"concurrent creates of one userName make one user", concurrentCreates},
 		{"concurrent updates of one user lose nothing (fact 62)", concurrentUpdates},
 		{"concurrent member changes lose nothing (facts 31, 62)", concurrentMembers},
+		{"concurrent replacements of members leave one of them (facts 58, 62)", concurrentResets},
+		{"of concurrent writes with one version one succeeds (RFC 7644 3.14)", oneWins},
+		{"a version keeps concurrent member changes from being lost (fact 62, RFC 7644 3.14)", matchedMembers},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newDir()) })
 	}
@@ -113,11 +123,14 @@ func memberList(ids []string) []scim.Member {
 // changeMembers changes a group's members and nothing else.
 func changeMembers(t *testing.T, d scim.Directory, id string, change scim.MemberChange) {
 	t.Helper()
-	_, err := d.UpdateGroup(t.Context(), id, nil, false,
-		func(group scim.Resource, _ scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
-			return group, change, nil
-		})
+	_, err := d.UpdateGroup(t.Context(), id, nil, false, changeOf(change))
 	must(t, err)
+}
+
+func changeOf(change scim.MemberChange) func(scim.Resource, scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
+	return func(group scim.Resource, _ scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
+		return group, change, nil
+	}
 }
 
 // memberIDs returns a group's members, sorted.

@@ -398,8 +398,8 @@ func (c *collection) remove(s *stored) {
 	delete(c.byKey, fold.String(s.resource.String(c.key)))
 }
 
-// search finds resources in the order in which they were created. match shows
-// what the filter sees, show what the client sees.
+// search finds resources. match shows what the filter sees, show what the client
+// sees.
 func (c *collection) search(q scim.Query, match, show func(*stored) scim.Resource) (scim.Page, error) {
 	matches := func(map[string]any) bool { return true }
 	candidates := c.byID
