@@ -12,7 +12,8 @@ import (
 
 // ApplyUser returns the user after the request.
 func ApplyUser(user scim.Resource, req *Request) (scim.Resource, error) {
-	e := &engine{rt: schema.User, resource: user.Clone(), unassigned: map[string]error{}}
+	e := newEngine(schema.User, user)
+	e.suspended = user[activeName] == false
 	if err := e.run(req); err != nil {
 		return nil, err
 	}
@@ -24,17 +25,22 @@ func ApplyUser(user scim.Resource, req *Request) (scim.Resource, error) {
 // current is called, once at most, only for filters on members that are no list
 // of ids.
 func ApplyGroup(group scim.Resource, current scim.CurrentMembers, req *Request) (scim.Resource, scim.MemberChange, error) {
-	e := &engine{rt: schema.Group, resource: group.Clone(), unassigned: map[string]error{}, members: newMembership(current)}
+	e := newEngine(schema.Group, group)
+	e.members = newMembership(current, &e.reading)
 	if err := e.run(req); err != nil {
 		return nil, scim.MemberChange{}, err
 	}
 	return e.resource, e.members.change(), nil
 }
 
-// engine applies operations one after the other to a copy of a resource.
+// engine applies operations one after the other to a copy of a resource. In it,
+// multi-valued attributes that were touched are *values until the end.
 type engine struct {
 	rt       *schema.ResourceType
 	resource scim.Resource
+	reading  reading
+	// suspended says that the user is not active to begin with.
+	suspended bool
 	// members is nil for users.
 	members *membership
 	// absent says that the operation at hand has no value, not even null.
@@ -42,6 +48,10 @@ type engine struct {
 	// unassigned are the errors to report for required attributes, if no later
 	// operation assigns them again.
 	unassigned map[string]error
+}
+
+func newEngine(rt *schema.ResourceType, r scim.Resource) *engine {
+	return &engine{rt: rt, resource: r.Clone(), unassigned: map[string]error{}}
 }
 
 func (e *engine) run(req *Request) error {
@@ -64,6 +74,12 @@ func (e *engine) run(req *Request) error {
 	for _, a := range e.rt.Core.Attributes {
 		if err := e.unassigned[a.Name]; err != nil {
 			return err
+		}
+	}
+	closeValues(e.resource)
+	for _, v := range e.resource {
+		if object, ok := v.(map[string]any); ok {
+			closeValues(object)
 		}
 	}
 	return nil
@@ -136,6 +152,7 @@ func keyPath(key string, value any) (filter.Path, bool) {
 type member struct {
 	key   string
 	value any
+	depth int
 }
 
 // members returns the members of a JSON object in the order in which they are
@@ -144,10 +161,10 @@ type member struct {
 func members(object map[string]any) []member {
 	list := make([]member, 0, len(object))
 	for k, v := range object {
-		list = append(list, member{k, v})
+		list = append(list, member{k, v, depth(k)})
 	}
 	slices.SortFunc(list, func(a, b member) int {
-		return cmp.Or(cmp.Compare(depth(a.key), depth(b.key)), strings.Compare(a.key, b.key))
+		return cmp.Or(cmp.Compare(a.depth, b.depth), strings.Compare(a.key, b.key))
 	})
 	return list
 }
@@ -311,24 +328,27 @@ func (e *engine) applyCustom(op Op, ref schema.Ref, f filter.Expr, value any) er
 		if err := put(object, schema.Key(object, ref.SubName), value); err != nil {
 			return err
 		}
-		return e.assign(ref, schema.Clean(object))
+		if len(object) == 0 {
+			return e.assign(ref, nil)
+		}
+		return e.assign(ref, object)
 	}
 	if op == Remove {
 		value = nil
 	}
 	if op == Add {
 		switch current := current.(type) {
-		case []any:
+		case []any, *values:
 			if value == nil {
 				return nil
 			}
-			return e.addCustom(ref, current, value)
+			return e.addCustom(ref, value)
 		case map[string]any:
 			if sentObject {
 				// Nil when there was nothing in it but what is dropped.
 				object, _ := value.(map[string]any)
 				for key, v := range object {
-					if err := put(current, key, v); err != nil {
+					if err := put(current, schema.Key(current, key), v); err != nil {
 						return err
 					}
 				}
@@ -340,15 +360,12 @@ func (e *engine) applyCustom(op Op, ref schema.Ref, f filter.Expr, value any) er
 }
 
 // addCustom adds to what turned out to be a multi-valued attribute.
-func (e *engine) addCustom(ref schema.Ref, current []any, value any) error {
+func (e *engine) addCustom(ref schema.Ref, value any) error {
 	added, ok := value.([]any)
 	if !ok {
 		added = []any{value}
 	}
-	a := &schema.Attribute{Name: ref.AttrName, MultiValued: true, Type: schema.Complex}
-	list := a.Normalize(slices.Concat(current, added))
-	if len(list) > schema.MaxValues {
-		return a.TooMany()
-	}
-	return e.assign(ref, list)
+	list := e.open(ref, &schema.Attribute{Name: ref.AttrName, MultiValued: true, Type: schema.Complex})
+	list.add(added)
+	return e.keep(ref, list)
 }

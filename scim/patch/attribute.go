@@ -2,16 +2,14 @@ package patch
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
-	"github.com/rollcall-dev/rollcall/scim/fold"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
-// activeName is the one attribute that nobody can unassign: it would default
-// to true, and give a suspended user access again because of a null.
+// activeName is the attribute that a suspended user can't be rid of: unassigned
+// means active, and nobody is to get access because of a null.
 const activeName = "active"
 
 // applySingle applies an operation on a single-valued attribute. add and replace
@@ -22,6 +20,9 @@ func (e *engine) applySingle(op Op, ref schema.Ref, f filter.Expr, value any) er
 	if f != nil {
 		matches, err := filter.BindValue(f, a)
 		if err != nil {
+			return err
+		}
+		if err := e.reading.add(size(current), f); err != nil {
 			return err
 		}
 		if current == nil && op != Remove {
@@ -57,7 +58,7 @@ func (e *engine) applySingle(op Op, ref schema.Ref, f filter.Expr, value any) er
 			value = decoded
 		}
 	}
-	if value == nil && ref.URN == "" && ref.AttrName == activeName {
+	if value == nil && ref.URN == "" && ref.AttrName == activeName && (e.suspended || e.resource[activeName] == false) {
 		return nil
 	}
 	return e.assign(ref, value)
@@ -113,84 +114,77 @@ func unwrap(v any) any {
 
 // applyMulti applies an operation on a multi-valued attribute.
 func (e *engine) applyMulti(op Op, ref schema.Ref, f filter.Expr, value any) error {
-	list, _ := ref.Get(e.resource).([]any)
-	var err error
-	switch {
-	case f != nil || ref.Sub != nil:
-		list, err = changeSelected(op, ref, list, f, value)
-	case op == Remove && value == nil:
-		list = nil
-	default:
-		var decoded any
-		if decoded, err = ref.Attr.Decode(value); err != nil {
-			return err
-		}
-		values, _ := decoded.([]any)
-		switch op {
-		case Add:
-			list = slices.Concat(list, values)
-		case Replace:
-			list = values
-		case Remove:
-			list = without(ref.Attr, list, values)
-		}
+	if f != nil || ref.Sub != nil {
+		return e.changeSelected(op, ref, f, value)
 	}
+	if op == Remove && value == nil {
+		return e.assign(ref, nil)
+	}
+	decoded, err := ref.Attr.Decode(value)
 	if err != nil {
 		return err
 	}
-	if list = ref.Attr.Normalize(list); len(list) > schema.MaxValues {
-		return ref.Attr.TooMany()
+	list, _ := decoded.([]any)
+	values := e.open(ref, ref.Attr)
+	switch op {
+	case Add:
+		values.add(list)
+	case Replace:
+		values = newValues(e.rt, ref, ref.Attr, list, &e.reading)
+	case Remove:
+		values.removeLike(list)
 	}
-	if len(list) == 0 {
-		return e.assign(ref, nil)
-	}
-	return e.assign(ref, list)
+	return e.keep(ref, values)
 }
 
 // changeSelected applies an operation to the values that the filter selects, or
 // to all without one.
-func changeSelected(op Op, ref schema.Ref, list []any, f filter.Expr, value any) ([]any, error) {
-	selected := func(map[string]any) bool { return true }
-	if f != nil {
-		matches, err := filter.BindValue(f, ref.Attr)
-		if err != nil {
-			return nil, err
-		}
-		selected = matches
+func (e *engine) changeSelected(op Op, ref schema.Ref, f filter.Expr, value any) error {
+	values := e.open(ref, ref.Attr)
+	selected, err := values.selected(f)
+	if err != nil {
+		return err
 	}
 	change, err := elementChange(op, ref, f, value)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var changed map[string]any
-	found := false
-	out := make([]any, 0, len(list)+1)
-	for _, v := range list {
-		object, ok := v.(map[string]any)
-		if !ok || !selected(object) {
-			out = append(out, v)
-			continue
-		}
-		found = true
-		if object = change(object); object != nil {
-			out = append(out, object)
-			changed = primaryOf(object, changed)
-		}
-	}
-	if !found && op != Remove && schema.Clean(value) != nil {
+	changed := values.change(selected, change)
+	if len(selected) == 0 && op != Remove && schema.Clean(value) != nil {
 		object, err := missing(op, ref.Attr, f)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if object = change(object); object != nil {
-			out = append(out, object)
-			changed = primaryOf(object, changed)
+			changed = append(changed, values.push(object))
 		}
 	}
-	if changed != nil {
-		demoteOthers(out, changed)
+	values.settle(changed)
+	return e.keep(ref, values)
+}
+
+// open returns the working form of a multi-valued attribute, whose definition
+// may be missing in ref.
+func (e *engine) open(ref schema.Ref, a *schema.Attribute) *values {
+	switch current := ref.Get(e.resource).(type) {
+	case *values:
+		return current
+	case []any:
+		return newValues(e.rt, ref, a, current, &e.reading)
+	default:
+		return newValues(e.rt, ref, a, nil, &e.reading)
 	}
-	return out, nil
+}
+
+// keep puts the working form back, for the next operation.
+func (e *engine) keep(ref schema.Ref, v *values) error {
+	switch n := v.len(); {
+	case n > schema.MaxValues:
+		return v.attr.TooMany()
+	case n == 0:
+		return e.assign(ref, nil)
+	}
+	return e.assign(ref, v)
 }
 
 // elementChange returns what the operation makes of one value; nil for nothing.
@@ -274,66 +268,4 @@ func missing(op Op, a *schema.Attribute, f filter.Expr) (map[string]any, error) 
 
 func noTarget(a *schema.Attribute) error {
 	return scim.BadRequest(scim.NoTarget, "no value of %s matches the filter: add one first", a.Name)
-}
-
-// primaryOf returns object if it is a primary value, else otherwise.
-func primaryOf(object, otherwise map[string]any) map[string]any {
-	if object["primary"] == true {
-		return object
-	}
-	return otherwise
-}
-
-// demoteOthers makes all but the given value no longer primary. Maps have no
-// identity to compare, so the value is unmarked for the time being.
-func demoteOthers(list []any, kept map[string]any) {
-	kept["primary"] = nil
-	for _, v := range list {
-		if object, ok := v.(map[string]any); ok && object["primary"] == true {
-			object["primary"] = false
-		}
-	}
-	kept["primary"] = true
-}
-
-// without returns the values of list that none of the given ones describes. A
-// value is described by its value, and by its type if that is given too; one
-// that has no value by all it has.
-func without(a *schema.Attribute, list, values []any) []any {
-	described := make(map[string]bool, len(values))
-	for _, v := range values {
-		described[description(a, v, true)] = true
-	}
-	return slices.DeleteFunc(slices.Clone(list), func(v any) bool {
-		return described[description(a, v, true)] || described[description(a, v, false)]
-	})
-}
-
-func description(a *schema.Attribute, v any, withType bool) string {
-	object, ok := v.(map[string]any)
-	if !ok {
-		return schema.Fingerprint(v)
-	}
-	about := map[string]any{}
-	_, hasValue := object["value"]
-	for name, v := range object {
-		switch name {
-		case "primary", "display":
-			continue
-		case "value":
-		case "type":
-			if hasValue && !withType {
-				continue
-			}
-		default:
-			if hasValue {
-				continue
-			}
-		}
-		if s, ok := v.(string); ok && !a.Find(name).CaseExact {
-			v = fold.String(s)
-		}
-		about[name] = v
-	}
-	return schema.Fingerprint(about)
 }

@@ -11,9 +11,6 @@ import (
 
 const membersName = "members"
 
-// maxScans is how many operations of one request may go through all members.
-const maxScans = 20
-
 // membersAttr is the definition of a group's members.
 var membersAttr = schema.Group.Core.Find(membersName)
 
@@ -22,7 +19,11 @@ var membersAttr = schema.Group.Core.Find(membersName)
 type membership struct {
 	load   scim.CurrentMembers
 	loaded []scim.Member
-	scans  int
+	// byID is nil before the members are loaded.
+	byID    map[string]scim.Member
+	reading *reading
+	// bytes is what a look at all members reads.
+	bytes int
 
 	reset bool
 	// added and removed are disjoint.
@@ -33,14 +34,15 @@ type membership struct {
 	known map[string]bool
 }
 
-func newMembership(current scim.CurrentMembers) *membership {
-	return &membership{load: current, added: map[string]scim.Member{}, removed: map[string]bool{}, known: map[string]bool{}}
+func newMembership(current scim.CurrentMembers, r *reading) *membership {
+	return &membership{load: current, reading: r, added: map[string]scim.Member{}, removed: map[string]bool{}, known: map[string]bool{}}
 }
 
 func (m *membership) add(member scim.Member) {
 	m.mention(member.ID)
 	delete(m.removed, member.ID)
 	m.added[member.ID] = member
+	m.bytes += bytesOf(member)
 }
 
 func (m *membership) remove(id string) {
@@ -163,31 +165,65 @@ func (m *membership) scan(f filter.Expr) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.scans++; m.scans > maxScans {
-		return nil, scim.BadRequest(scim.InvalidValue, `more than %d filters on members that are no list of ids: write members[value eq "id"]`, maxScans)
+	if err := m.fetch(); err != nil {
+		return nil, err
 	}
-	if m.scans == 1 {
-		if m.loaded, err = m.load(); err != nil {
-			return nil, fmt.Errorf("load members: %w", err)
+	// A filter that names one id has no need of the others.
+	for _, eq := range filter.Conjuncts(filter.ValuePath{Attr: schema.Name{Attr: membersName}, Filter: f}, schema.Group) {
+		if eq.Path == membersName+".value" {
+			if member, ok := m.member(eq.Value); ok && matches(fromMember(member)) {
+				return []string{eq.Value}, m.reading.add(bytesOf(member), f)
+			}
+			return nil, nil
 		}
 	}
+	if err := m.reading.add(m.bytes, f); err != nil {
+		return nil, err
+	}
 	var ids []string
-	seen := make(map[string]bool, len(m.loaded))
 	if !m.reset {
 		for _, member := range m.loaded {
-			seen[member.ID] = true
 			if !m.removed[member.ID] && matches(fromMember(member)) {
 				ids = append(ids, member.ID)
 			}
 		}
 	}
 	for _, id := range m.order {
-		if member, ok := m.added[id]; ok && !seen[id] && matches(fromMember(member)) {
-			ids = append(ids, id)
+		if member, ok := m.added[id]; ok && matches(fromMember(member)) {
+			if _, loaded := m.byID[id]; !loaded || m.reset {
+				ids = append(ids, id)
+			}
 		}
 	}
 	return ids, nil
 }
+
+// fetch loads the members, once.
+func (m *membership) fetch() (err error) {
+	if m.byID != nil {
+		return nil
+	}
+	if m.loaded, err = m.load(); err != nil {
+		return fmt.Errorf("load members: %w", err)
+	}
+	m.byID = make(map[string]scim.Member, len(m.loaded))
+	for _, member := range m.loaded {
+		m.byID[member.ID] = member
+		m.bytes += bytesOf(member)
+	}
+	return nil
+}
+
+// member returns a member as it is after the operations so far.
+func (m *membership) member(id string) (scim.Member, bool) {
+	if member, ok := m.byID[id]; ok && !m.reset && !m.removed[id] {
+		return member, true
+	}
+	member, ok := m.added[id]
+	return member, ok
+}
+
+func bytesOf(m scim.Member) int { return visit + len(m.ID) + len(m.Type) + len(m.Display) }
 
 func fromMember(m scim.Member) map[string]any {
 	object := map[string]any{"value": m.ID}

@@ -23,24 +23,32 @@ func (a *Attribute) Normalize(list []any) []any {
 	seen := make(map[string]int, len(list))
 	out := list[:0]
 	for _, e := range list {
-		key := a.identity(e)
+		key := a.Identity(e)
 		i, dup := seen[key]
 		if !dup {
 			seen[key] = len(out)
 			out = append(out, e)
 			continue
 		}
-		if later, ok := e.(map[string]any); ok {
-			earlier, _ := out[i].(map[string]any)
-			merged := maps.Clone(earlier)
-			maps.Copy(merged, later)
-			if earlier["primary"] == true {
-				merged["primary"] = true
-			}
-			out[i] = merged
-		}
+		out[i] = Unite(out[i], e)
 	}
 	return out
+}
+
+// Unite makes one of two decoded values with the same Identity. The later one's
+// sub-attributes win, except that what was primary stays so. Neither is changed.
+func Unite(earlier, later any) any {
+	object, ok := later.(map[string]any)
+	if !ok {
+		return earlier
+	}
+	before, _ := earlier.(map[string]any)
+	united := maps.Clone(before)
+	maps.Copy(united, object)
+	if before["primary"] == true {
+		united["primary"] = true
+	}
+	return united
 }
 
 // demote makes all primary values but the last no longer so.
@@ -60,8 +68,9 @@ func demote(list []any) {
 	}
 }
 
-// identity is equal for values that must not both be there.
-func (a *Attribute) identity(v any) string {
+// Identity is equal for decoded values of which a resource has one only: those
+// with the same value and type.
+func (a *Attribute) Identity(v any) string {
 	object, ok := v.(map[string]any)
 	if !ok {
 		return Fingerprint(v)

@@ -17,12 +17,15 @@ import (
 
 // body reads and decodes the request's body, which must be a JSON object.
 func (h *handler) body(x *exchange) (map[string]any, error) {
+	if x.decoded != nil {
+		return x.decoded, nil
+	}
 	if err := checkContentType(x.Header); err != nil {
 		return nil, err
 	}
 	tooLarge := &scim.Error{
 		Status: http.StatusRequestEntityTooLarge,
-		Detail: fmt.Sprintf("the body is larger than %d bytes: send less at once", h.limits.MaxBody),
+		Detail: fmt.Sprintf("the body is larger than maxPayloadSize, which is %d bytes: send less at once", h.limits.MaxBody),
 	}
 	if x.ContentLength > h.limits.MaxBody {
 		return nil, tooLarge

@@ -13,7 +13,7 @@ const serviceProviderConfigURN = "urn:ietf:params:scim:schemas:core:2.0:ServiceP
 
 // getServiceProviderConfig says what is supported (RFC 7643 section 5), and
 // nothing that isn't.
-func getServiceProviderConfig(_ context.Context, _ *handler, x *exchange) (response, error) {
+func getServiceProviderConfig(_ context.Context, h *handler, x *exchange) (response, error) {
 	if err := x.refuseFilter(); err != nil {
 		return response{}, err
 	}
@@ -21,7 +21,7 @@ func getServiceProviderConfig(_ context.Context, _ *handler, x *exchange) (respo
 	return answer(http.StatusOK, map[string]any{
 		"schemas":        []string{serviceProviderConfigURN},
 		"patch":          supported(true),
-		"bulk":           map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"bulk":           map[string]any{"supported": true, "maxOperations": MaxBulkOperations, "maxPayloadSize": h.limits.MaxBody},
 		"filter":         map[string]any{"supported": true, "maxResults": MaxPage},
 		"changePassword": supported(false),
 		"sort":           supported(false),

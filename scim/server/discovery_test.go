@@ -16,7 +16,7 @@ func TestDiscovery(t *testing.T) {
 		r.has(
 			"schemas", []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 			"patch/supported", true,
-			"bulk", map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+			"bulk", map[string]any{"supported": true, "maxOperations": 1000, "maxPayloadSize": 4 << 20},
 			"filter", map[string]any{"supported": true, "maxResults": 200},
 			"changePassword/supported", false, "sort/supported", false, "etag/supported", true,
 			"authenticationSchemes/0/type", "oauthbearertoken",

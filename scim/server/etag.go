@@ -61,10 +61,11 @@ func (x *exchange) tagList(name string) (l tagList, err error) {
 		if rest = strings.TrimLeft(rest, " \t,"); rest == "" {
 			return l, nil
 		}
-		tag, ok := "", false
 		if _, weak, found := strings.Cut(rest, "/"); found && strings.EqualFold(rest[:len(rest)-len(weak)], "W/") {
 			rest = weak
 		}
+		var tag string
+		var ok bool
 		if quoted, isQuoted := strings.CutPrefix(rest, `"`); isQuoted {
 			tag, rest, ok = strings.Cut(quoted, `"`)
 			l.tags = append(l.tags, tag)

@@ -13,6 +13,8 @@ const (
 	MaxHeader = 32 << 10
 	// MaxBody is the size of a request's body, in bytes.
 	MaxBody = 4 << 20
+	// MaxBulkOperations is how many operations a bulk request has.
+	MaxBulkOperations = 1000
 	// MaxDepth is how deep JSON objects and arrays may stand in each other.
 	MaxDepth = 64
 

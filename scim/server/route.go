@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
 // target is what a request's path names. http.ServeMux isn't used, because it
@@ -26,18 +27,8 @@ type target struct {
 // parseTarget reads /{provider}/scim/v2/{endpoint}/{id}. Slashes at the end and
 // doubled ones count for nothing: they come from Tenant URLs that end in one.
 func parseTarget(u *url.URL) target {
-	var segments []string
-	for s := range strings.SplitSeq(u.EscapedPath(), "/") {
-		if s == "" {
-			continue
-		}
-		decoded, err := url.PathUnescape(s)
-		if err != nil || len(segments) == 6 {
-			return target{}
-		}
-		segments = append(segments, decoded)
-	}
-	if len(segments) < 3 || segments[1] != "scim" || segments[2] != "v2" {
+	segments, ok := splitPath(u.EscapedPath())
+	if !ok || len(segments) < 3 || segments[1] != "scim" || segments[2] != "v2" {
 		return target{}
 	}
 	t := target{provider: segments[0]}
@@ -52,6 +43,21 @@ func parseTarget(u *url.URL) target {
 	}
 	t.known = t.endpoint != nil && len(segments) <= 5
 	return t
+}
+
+// splitPath decodes the segments of a path, as long as they may mean something.
+func splitPath(path string) (segments []string, ok bool) {
+	for s := range strings.SplitSeq(path, "/") {
+		if s == "" {
+			continue
+		}
+		decoded, err := url.PathUnescape(s)
+		if err != nil || len(segments) == 6 {
+			return nil, false
+		}
+		segments = append(segments, decoded)
+	}
+	return segments, true
 }
 
 // operation is what is done for one method of a path.
@@ -70,36 +76,44 @@ type endpoint struct {
 	collection, item []method
 	// any is for all methods and paths.
 	any operation
+	// rt is the type of the resources, if it is one of this directory.
+	rt *schema.ResourceType
+}
+
+var usersEndpoint = &endpoint{
+	name: "Users",
+	rt:   schema.User,
+	collection: []method{
+		{http.MethodGet, listUsers},
+		{http.MethodPost, createUser},
+	},
+	item: []method{
+		{http.MethodGet, getUser},
+		{http.MethodPut, replaceUser},
+		{http.MethodPatch, modifyUser},
+		{http.MethodDelete, deleteUser},
+	},
+}
+
+var groupsEndpoint = &endpoint{
+	name: "Groups",
+	rt:   schema.Group,
+	collection: []method{
+		{http.MethodGet, listGroups},
+		{http.MethodPost, createGroup},
+	},
+	item: []method{
+		{http.MethodGet, getGroup},
+		{http.MethodPut, replaceGroup},
+		{http.MethodPatch, modifyGroup},
+		{http.MethodDelete, deleteGroup},
+	},
 }
 
 // endpoints by lower-case name.
 var endpoints = map[string]*endpoint{
-	"users": {
-		name: "Users",
-		collection: []method{
-			{http.MethodGet, listUsers},
-			{http.MethodPost, createUser},
-		},
-		item: []method{
-			{http.MethodGet, getUser},
-			{http.MethodPut, replaceUser},
-			{http.MethodPatch, modifyUser},
-			{http.MethodDelete, deleteUser},
-		},
-	},
-	"groups": {
-		name: "Groups",
-		collection: []method{
-			{http.MethodGet, listGroups},
-			{http.MethodPost, createGroup},
-		},
-		item: []method{
-			{http.MethodGet, getGroup},
-			{http.MethodPut, replaceGroup},
-			{http.MethodPatch, modifyGroup},
-			{http.MethodDelete, deleteGroup},
-		},
-	},
+	"users":  usersEndpoint,
+	"groups": groupsEndpoint,
 	"serviceproviderconfig": {
 		name:       "ServiceProviderConfig",
 		collection: []method{{http.MethodGet, getServiceProviderConfig}},
@@ -114,8 +128,11 @@ var endpoints = map[string]*endpoint{
 		collection: []method{{http.MethodGet, listSchemas}},
 		item:       []method{{http.MethodGet, getSchema}},
 	},
-	"me":      {name: "Me", any: notImplemented},
-	"bulk":    {name: "Bulk", any: notImplemented},
+	"me": {name: "Me", any: notImplemented},
+	"bulk": {
+		name:       "Bulk",
+		collection: []method{{http.MethodPost, doBulk}},
+	},
 	".search": {name: ".search", any: notImplemented},
 }
 
@@ -133,7 +150,7 @@ func (t target) operation(verb string) (operation, error) {
 	if methods == nil {
 		return nil, &scim.Error{
 			Status: http.StatusNotFound,
-			Detail: "there is no such endpoint: Users, Groups, ServiceProviderConfig, ResourceTypes and Schemas are",
+			Detail: "there is no such endpoint: Users, Groups, Bulk, ServiceProviderConfig, ResourceTypes and Schemas are",
 		}
 	}
 	allowed := make([]string, len(methods))

@@ -95,6 +95,8 @@ type exchange struct {
 	base string
 	// logID is the id of the resource, for the log.
 	logID string
+	// decoded, if not nil, is the body, which has come within that of a bulk.
+	decoded map[string]any
 	// sent, if not nil, is called when the answer has been sent.
 	sent func()
 }
@@ -122,8 +124,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.record(ctx, x, res, h.now().Sub(start))
 }
 
-// guard answers the request, if there is room, and turns a panic into an error.
-func (h *handler) guard(ctx context.Context, x *exchange) (res response, err error) {
+// guard answers the request, if there is room.
+func (h *handler) guard(ctx context.Context, x *exchange) (response, error) {
 	select {
 	case h.inFlight <- struct{}{}:
 	default:
@@ -134,6 +136,23 @@ func (h *handler) guard(ctx context.Context, x *exchange) (res response, err err
 		}
 	}
 	defer func() { <-h.inFlight }()
+	return h.protect(x, func() (response, error) {
+		if err := h.admit(ctx, x); err != nil {
+			return response{}, err
+		}
+		op, err := x.target.operation(x.Method)
+		if err != nil {
+			return response{}, err
+		}
+		if x.params, err = parseParams(x.URL.RawQuery); err != nil {
+			return response{}, err
+		}
+		return op(ctx, h, x)
+	})
+}
+
+// protect calls do, and turns a panic into an error.
+func (h *handler) protect(x *exchange, do func() (response, error)) (res response, err error) {
 	defer func() {
 		recovered := recover()
 		if recovered == nil {
@@ -148,17 +167,7 @@ func (h *handler) guard(ctx context.Context, x *exchange) (res response, err err
 		}
 		res, err = response{}, fmt.Errorf("panic: %v\n%s", recovered, debug.Stack())
 	}()
-	if err := h.admit(ctx, x); err != nil {
-		return response{}, err
-	}
-	op, err := x.target.operation(x.Method)
-	if err != nil {
-		return response{}, err
-	}
-	if x.params, err = parseParams(x.URL.RawQuery); err != nil {
-		return response{}, err
-	}
-	return op(ctx, h, x)
+	return do()
 }
 
 // admit lets a request in whose provider exists, whose token is good, and which
@@ -201,11 +210,19 @@ func (h *handler) admit(ctx context.Context, x *exchange) error {
 			Detail: "provisioning is paused by an administrator: try again later",
 		}
 	}
-	if wait := h.providers.take(x.provider, h.now()); wait > 0 {
+	if err := h.throttle(x.provider); err != nil {
+		return err
+	}
+	x.directory = directory
+	return nil
+}
+
+// throttle counts for the provider's rate.
+func (h *handler) throttle(provider string) error {
+	if wait := h.providers.take(provider, h.now()); wait > 0 {
 		h.metrics.throttled.WithLabelValues("rate").Inc()
 		return tooMany(wait, "too many requests: try again later")
 	}
-	x.directory = directory
 	return nil
 }
 

@@ -52,7 +52,8 @@ func TestTransport(t *testing.T) {
 			{"BREW", "/Users", 405},
 			{"GET", "/Me", 501}, // fact 12: what no known client needs
 			{"PATCH", "/Me", 501},
-			{"POST", "/Bulk", 501},
+			{"GET", "/Bulk", 405},
+			{"POST", "/Bulk/x", 404},
 			{"POST", "/.search", 501},
 			{"POST", "/Users/.search", 501},
 		} {
