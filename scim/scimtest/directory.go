@@ -79,12 +79,13 @@ func newCollection(rt *schema.ResourceType, key string) collection {
 func (d *Directory) CreateUser(_ context.Context, user scim.Resource) (scim.Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	id, created := uuid.NewString(), d.birth()
+	id, now := uuid.NewString(), d.birth()
+	created := now
 	old, back := d.tombstones[user.String("externalId")]
 	if back {
 		id, created = old.id, old.created
 	}
-	if err := d.create(&d.users, user, id, created); err != nil {
+	if err := d.create(&d.users, user, id, created, now); err != nil {
 		return nil, err
 	}
 	if back {
@@ -158,8 +159,8 @@ func (d *Directory) DeleteUser(_ context.Context, id string, match scim.Match) e
 func (d *Directory) CreateGroup(_ context.Context, group scim.Resource, members []scim.Member) (scim.Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	id := uuid.NewString()
-	if err := d.create(&d.groups, group, id, d.birth()); err != nil {
+	id, now := uuid.NewString(), d.birth()
+	if err := d.create(&d.groups, group, id, now, now); err != nil {
 		return nil, err
 	}
 	d.change(id, scim.MemberChange{Add: members})
@@ -229,13 +230,13 @@ func (d *Directory) DeleteGroup(_ context.Context, id string, match scim.Match) 
 	return nil
 }
 
-func (d *Directory) create(c *collection, resource scim.Resource, id, created string) error {
+func (d *Directory) create(c *collection, resource scim.Resource, id, created, modified string) error {
 	if err := c.free(resource, nil); err != nil {
 		return err
 	}
 	resource = resource.Clone()
 	resource["id"] = id
-	resource["meta"] = map[string]any{"created": created, "lastModified": max(created, d.timestamp())}
+	resource["meta"] = map[string]any{"created": created, "lastModified": modified}
 	c.add(&stored{resource: resource})
 	return nil
 }
