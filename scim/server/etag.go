@@ -115,7 +115,7 @@ func (x *exchange) answerRead(s shape, resource scim.Resource) (response, error)
 	}
 	if none.has(version(resource)) {
 		res := response{status: http.StatusNotModified}
-		res.tag(resource)
+		x.identify(&res, s, resource)
 		return res, nil
 	}
 	return x.answerOne(http.StatusOK, s, resource)

@@ -79,12 +79,22 @@ func (x *exchange) answerOne(status int, s shape, resource scim.Resource) (respo
 	if err != nil {
 		return response{}, err
 	}
-	res.tag(resource)
+	x.identify(&res, s, resource)
 	if status == http.StatusCreated {
 		x.logID = resource.ID()
-		res.set("Location", x.location(s.rt, resource.ID()))
 	}
 	return res, nil
+}
+
+// identify says in the headers which resource the answer is about, and which
+// version of it. Content-Location is what meta.location is (RFC 7643 section
+// 3.1), and Location is there in every answer with one resource, as in the
+// examples of RFC 7644.
+func (x *exchange) identify(res *response, s shape, resource scim.Resource) {
+	res.tag(resource)
+	location := x.location(s.rt, resource.ID())
+	res.set("Location", location)
+	res.set("Content-Location", location)
 }
 
 // answerPage is the answer to a search.

@@ -80,6 +80,29 @@ func TestTransport(t *testing.T) {
 		}
 	})
 
+	t.Run("Location and Content-Location are meta.location, of every answer with one resource (RFC 7643 3.1, RFC 7644 3.4.1, RFC 7644 3.5.1)", func(t *testing.T) {
+		s := start(t, server.Options{})
+		created := s.do("POST", "/Users", `{"userName":"alice@example.com"}`).want(201)
+		path := "/Users/" + created.id()
+		for name, r := range map[string]*reply{
+			"POST":            created,
+			"GET":             s.do("GET", path, "").want(200),
+			"GET with fields": s.do("GET", path+"?attributes=userName", "").want(200),
+			"not modified":    s.do("GET", path, "", "If-None-Match", "*").want(304),
+			"PUT":             s.do("PUT", path, `{"userName":"alice@example.com","title":"a"}`).want(200),
+			"PATCH":           s.do("PATCH", path, `{"Operations":[{"op":"add","path":"title","value":"b"}]}`).want(200),
+		} {
+			for _, header := range []string{"Location", "Content-Location"} {
+				if got := r.header.Get(header); got != s.base+path {
+					t.Errorf("%s: %s %q: want %q", name, header, got, s.base+path)
+				}
+			}
+		}
+		if r := s.do("GET", "/Users", "").want(200); r.header.Get("Location")+r.header.Get("Content-Location") != "" {
+			t.Errorf("a list has a location: %v", r.header)
+		}
+	})
+
 	t.Run("fact 4: 201 has a Location and the full resource (RFC 7644 3.3, 3.3.1, 3.4.1, RFC 7643 3.1)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		r := s.do("POST", "/Users", `{"userName":"alice@example.com"}`).want(201)
@@ -93,6 +116,9 @@ func TestTransport(t *testing.T) {
 			t.Errorf("meta is %v: want created and lastModified", r.get("meta"))
 		}
 		s.do("GET", location, "").want(200).has("id", r.id(), "meta", r.get("meta"))
+		if created, modified := r.get("meta/created"), r.get("meta/lastModified"); created != modified {
+			t.Errorf("created %v and lastModified %v: want the same of a resource that was never modified", created, modified)
+		}
 		g := s.do("POST", "/Groups", `{"displayName":"Team"}`).want(201)
 		g.has("meta/resourceType", "Group", "meta/location", s.base+"/Groups/"+g.id(), "schemas", []string{groupURN})
 		if got := g.header.Get("Location"); got != g.get("meta/location") {
