@@ -16,7 +16,7 @@ var (
 	User = &ResourceType{
 		Name:        "User",
 		Endpoint:    "/Users",
-		Description: "User account",
+		Description: "User Account",
 		Core:        newSchema(userSchema),
 		Extensions:  []*Schema{newSchema(enterpriseSchema), newSchema(rollcallSchema)},
 		common:      newSchema(commonSchema),
@@ -71,7 +71,7 @@ var commonSchema = Schema{
 var userSchema = Schema{
 	ID:          UserURN,
 	Name:        "User",
-	Description: "User account",
+	Description: "User Account",
 	Aliases: []string{
 		"urn:scim:schemas:core:1.0:User", "urn:scim:schemas:core:2.0:User",
 		"urn:scim:schemas:core:1.0", "urn:scim:schemas:core:2.0",
@@ -146,7 +146,7 @@ var groupSchema = Schema{
 var enterpriseSchema = Schema{
 	ID:          EnterpriseUserURN,
 	Name:        "EnterpriseUser",
-	Description: "Enterprise user",
+	Description: "Enterprise User",
 	Aliases: []string{
 		"urn:ietf:params:scim:schemas:extension:enterprise:2.0User",
 		"urn:scim:schemas:extension:enterprise:1.0", "urn:scim:schemas:extension:enterprise:2.0",

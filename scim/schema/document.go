@@ -5,10 +5,11 @@ import (
 	"slices"
 )
 
-// The URNs of the discovery documents (RFC 7643 sections 6 and 7).
+// The URNs of the discovery documents (RFC 7643 sections 5 to 7).
 const (
-	SchemaURN       = "urn:ietf:params:scim:schemas:core:2.0:Schema"
-	ResourceTypeURN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
+	SchemaURN                = "urn:ietf:params:scim:schemas:core:2.0:Schema"
+	ResourceTypeURN          = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
+	ServiceProviderConfigURN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 )
 
 // Schemas returns the URNs of the schemas that a resource has attributes of:

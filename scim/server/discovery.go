@@ -3,13 +3,12 @@ package server
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
-
-const serviceProviderConfigURN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 
 // getServiceProviderConfig says what is supported (RFC 7643 section 5), and
 // nothing that isn't.
@@ -19,7 +18,7 @@ func getServiceProviderConfig(_ context.Context, h *handler, x *exchange) (respo
 	}
 	supported := func(yes bool) map[string]any { return map[string]any{"supported": yes} }
 	return answer(http.StatusOK, map[string]any{
-		"schemas":        []string{serviceProviderConfigURN},
+		"schemas":        []string{schema.ServiceProviderConfigURN},
 		"patch":          supported(true),
 		"bulk":           map[string]any{"supported": true, "maxOperations": MaxBulkOperations, "maxPayloadSize": h.limits.MaxBody},
 		"filter":         map[string]any{"supported": true, "maxResults": MaxPage},
@@ -65,16 +64,21 @@ func getResourceType(_ context.Context, _ *handler, x *exchange) (response, erro
 	return response{}, scim.NotFound("ResourceType", x.target.id)
 }
 
+// discoverable are the schemas of the resources and of the discovery documents.
+func discoverable() []*schema.Schema {
+	return slices.Concat(schema.All(), schema.Discovery())
+}
+
 func listSchemas(_ context.Context, _ *handler, x *exchange) (response, error) {
 	var documents []map[string]any
-	for _, s := range schema.All() {
+	for _, s := range discoverable() {
 		documents = append(documents, s.Document())
 	}
 	return x.answerDocuments(documents)
 }
 
 func getSchema(_ context.Context, _ *handler, x *exchange) (response, error) {
-	for _, s := range schema.All() {
+	for _, s := range discoverable() {
 		if strings.EqualFold(s.ID, x.target.id) {
 			return x.answerDocument(s.Document())
 		}

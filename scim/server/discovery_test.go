@@ -43,6 +43,31 @@ func TestDiscovery(t *testing.T) {
 		s.do("GET", "/Schemas/urn:nothing", "").wantError(404, "")
 	})
 
+	t.Run("the discovery documents have schemas too, which describe them (RFC 7643 8.7.2, RFC 7644 4)", func(t *testing.T) {
+		schemas := map[string]map[string]any{}
+		list, _ := s.do("GET", "/Schemas", "").want(200).get("Resources").([]any)
+		for _, e := range list {
+			schemas[at(e, "name").(string)] = e.(map[string]any)
+		}
+		if at(schemas["User"], "description") != "User Account" {
+			t.Errorf("the User schema's description is %v", at(schemas["User"], "description"))
+		}
+		for name, path := range map[string]string{
+			"ServiceProviderConfig": "/ServiceProviderConfig",
+			"ResourceType":          "/ResourceTypes/User",
+			"Schema":                "/Schemas/" + userURN,
+		} {
+			document := s.do("GET", path, "").want(200).body
+			if schemas[name] == nil || at(schemas[name], "id") != document["schemas"].([]any)[0] {
+				t.Errorf("the schema %s is missing", name)
+				continue
+			}
+			delete(document, "schemas")
+			delete(document, "meta")
+			describes(t, name, schemas[name]["attributes"], document)
+		}
+	})
+
 	t.Run("fact 19: types have canonical values, which are hints (RFC 7643 2.4)", func(t *testing.T) {
 		for attribute, want := range map[string][]string{
 			"emails":       {"work", "home", "other"},
@@ -116,6 +141,44 @@ func TestDiscovery(t *testing.T) {
 			}
 		}
 	})
+}
+
+// describes checks that the definitions, as in a schema document, have every
+// member of the object, and that nothing required is missing.
+func describes(t *testing.T, path string, definitions any, object map[string]any) {
+	t.Helper()
+	defined := map[string]map[string]any{}
+	for _, d := range definitions.([]any) {
+		d := d.(map[string]any)
+		defined[d["name"].(string)] = d
+		if d["required"] == true && object[d["name"].(string)] == nil {
+			t.Errorf("%s.%s is required, and missing", path, d["name"])
+		}
+		if d["mutability"] != "readOnly" {
+			t.Errorf("%s.%s is %v", path, d["name"], d["mutability"])
+		}
+	}
+	for name, value := range object {
+		d := defined[name]
+		if d == nil {
+			t.Errorf("%s.%s is not defined", path, name)
+			continue
+		}
+		list, multiValued := value.([]any)
+		if multiValued != (d["multiValued"] == true) {
+			t.Errorf("%s.%s: multiValued is %v", path, name, d["multiValued"])
+		}
+		if !multiValued {
+			list = []any{value}
+		}
+		for _, v := range list {
+			if v, ok := v.(map[string]any); ok {
+				// Schemas nest sub-attributes in attributes, and the RFC's own
+				// schema of schemas goes just as deep.
+				describes(t, path+"."+name, d["subAttributes"], v)
+			}
+		}
+	}
 }
 
 func attributeNamed(t *testing.T, s *service, name string) map[string]any {
