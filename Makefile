@@ -105,6 +105,10 @@ generate: ## Write the deep copies of the API types.
 manifests: ## Write the CRDs and the manager's rights from the markers in the code.
 	$(CONTROLLER_GEN) crd rbac:roleName=rollcall-manager $(MARKED) output:crd:dir=config/crd/bases output:rbac:dir=config/rbac
 
+.PHONY: conformance
+conformance: ## Write the page of what the tests prove of the RFCs and of the client facts.
+	@go run ./hack/conformance
+
 .PHONY: fmt
 fmt: ## Format the code.
 	gofmt -w api cmd controllers hack internal scim test webhook
