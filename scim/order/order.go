@@ -23,8 +23,8 @@ import (
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
-// MaxValue is how many bytes of a value count. Keys travel in cursors, which
-// are part of URLs.
+// MaxValue is how many bytes of a value count: those behind sort as if they were
+// equal. Keys travel in cursors, which are part of URLs.
 const MaxValue = 256
 
 // Order is how a search sorts its resources. The zero value is the order in
@@ -47,11 +47,13 @@ func By(rt *schema.ResourceType, name schema.Name, descending bool) (Order, erro
 	ref, ok := rt.Find(name)
 	switch {
 	case !ok || ref.AttrName == "":
-		return refuse("%s has no such attribute to sort by", rt.Name)
+		return refuse("%s has no such attribute to sort by: see /Schemas", rt.Name)
 	case ref.Attr == nil:
-		return refuse("an attribute without a definition can't be sorted by")
-	case ref.Attr.Unbounded, ref.Attr.Returned == schema.Never, ref.AttrName == "meta" && ref.SubName != "created" && ref.SubName != "lastModified":
-		return refuse("can't be sorted by")
+		return refuse("an attribute without a definition can't be sorted by, for its values may be of any type")
+	case ref.URN == "" && ref.AttrName == "meta" && ref.SubName != "created" && ref.SubName != "lastModified":
+		return refuse("can't be sorted by: sort by meta.created or meta.lastModified")
+	case ref.Attr.Unbounded, ref.Attr.Returned == schema.Never, ref.URN == "" && ref.AttrName == "schemas":
+		return refuse("can't be sorted by: sort by another attribute, such as %s", rt.Core.Attributes[0].Name)
 	}
 	if ref.Sub == nil && ref.Attr.Type == schema.Complex {
 		value := ref.Attr.Find("value")
@@ -153,7 +155,7 @@ func comparable(a *schema.Attribute, v any) (value string, missing bool) {
 			v = fold.String(v)
 		}
 		if len(v) > MaxValue {
-			v = strings.ToValidUTF8(v[:MaxValue], "")
+			v = v[:MaxValue]
 		}
 		return v, false
 	case bool:
@@ -162,7 +164,10 @@ func comparable(a *schema.Attribute, v any) (value string, missing bool) {
 		return number(v), false
 	case json.Number:
 		f, err := v.Float64()
-		return number(f), err != nil
+		if err != nil {
+			return "", true
+		}
+		return number(f), false
 	default:
 		return "", true
 	}
@@ -254,7 +259,8 @@ func (k Key) AppendBinary(b []byte) ([]byte, error) {
 	return append(b, k.ID...), nil
 }
 
-// UnmarshalBinary reads what AppendBinary has written.
+// UnmarshalBinary reads what AppendBinary has written, and refuses what it can't
+// have written.
 func (k *Key) UnmarshalBinary(b []byte) error {
 	invalid := fmt.Errorf("no key of an order: %d bytes", len(b))
 	if len(b) == 0 || b[0] > 1 {
@@ -262,7 +268,7 @@ func (k *Key) UnmarshalBinary(b []byte) error {
 	}
 	missing, b := b[0] == 1, b[1:]
 	length, n := binary.Uvarint(b)
-	if n <= 0 || length > uint64(len(b)-n) { //nolint:gosec // n is not larger than len(b)
+	if n <= 0 || length > uint64(min(len(b)-n, MaxValue)) || missing && length > 0 { //nolint:gosec // n is not larger than len(b)
 		return invalid
 	}
 	value, b := string(b[n:n+int(length)]), b[n+int(length):] //nolint:gosec // bounded by len(b)
