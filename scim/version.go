@@ -30,8 +30,10 @@ func Version(r Resource, members iter.Seq[string]) string {
 		// A sum doesn't depend on the order. Each id is hashed on its own, so that
 		// no other set of ids has the same sum but by chance.
 		var sum [4]uint64
+		var buf []byte
 		for id := range members {
-			digest := sha256.Sum256([]byte(id))
+			buf = append(buf[:0], id...)
+			digest := sha256.Sum256(buf)
 			for i := range sum {
 				sum[i] += binary.LittleEndian.Uint64(digest[8*i:])
 			}

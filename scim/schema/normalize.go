@@ -99,7 +99,7 @@ func appendFingerprint(b []byte, v any) []byte {
 	case json.Number:
 		return appendText(append(b, 'n'), v.String())
 	case float64:
-		return strconv.AppendFloat(append(b, 'f'), v, 'g', -1, 64)
+		return append(strconv.AppendFloat(append(b, 'f'), v, 'g', -1, 64), ';')
 	case bool:
 		return strconv.AppendBool(append(b, 'b'), v)
 	case []any:
