@@ -20,19 +20,45 @@ type Predicate func(map[string]any) bool
 // The predicate works on canonical resources, and may be called from several
 // goroutines. Filters on members or groups need them in the resource; see Uses.
 func Bind(e Expr, rt *schema.ResourceType) (Predicate, error) {
-	return bind(e, func(n schema.Name) (field, bool) {
-		ref, ok := rt.Find(n)
-		if !ok || ref.AttrName == "" {
-			return field{}, false
-		}
-		return newField(rt, ref), true
-	})
+	return new(binder).bind(e, attributesOf(rt))
+}
+
+// ParseFor is Parse and Bind in one, for a filter that a client sent: it checks
+// the filter against the resource type too, and the *Error says where in the
+// text the condition stands that makes no sense.
+func ParseFor(rt *schema.ResourceType, text string) (Expr, error) {
+	p, e, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	b := binder{offsets: p.conditions}
+	if _, err := b.bind(e, attributesOf(rt)); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // BindValue is Bind for the filter of a value path, whose names are
 // sub-attributes of attr.
 func BindValue(e Expr, attr *schema.Attribute) (Predicate, error) {
-	return bind(e, func(n schema.Name) (field, bool) {
+	return new(binder).bind(e, subAttributesOf(attr))
+}
+
+// finder looks a name up.
+type finder func(schema.Name) (field, bool)
+
+func attributesOf(rt *schema.ResourceType) finder {
+	return func(n schema.Name) (field, bool) {
+		ref, ok := rt.Find(n)
+		if !ok || ref.AttrName == "" {
+			return field{}, false
+		}
+		return newField(rt, ref), true
+	}
+}
+
+func subAttributesOf(attr *schema.Attribute) finder {
+	return func(n schema.Name) (field, bool) {
 		sub := attr.Find(n.Attr)
 		if sub == nil || n.URN != "" || n.Sub != "" {
 			return field{}, false
@@ -42,25 +68,32 @@ func BindValue(e Expr, attr *schema.Attribute) (Predicate, error) {
 			attr: sub,
 			get:  func(m map[string]any) any { return m[sub.Name] },
 		}, true
-	})
+	}
 }
 
-// bindAny is BindValue for attributes that have no definition.
-func bindAny(e Expr) (Predicate, error) {
-	return bind(e, func(n schema.Name) (field, bool) {
-		key := schema.Name{Attr: n.Attr}.String()
-		return field{
-			name: key,
-			get:  func(m map[string]any) any { return m[schema.Key(m, key)] },
-			sub:  n.Sub,
-		}, n.URN == ""
-	})
+// anyKeys finds sub-attributes of attributes that have no definition.
+func anyKeys(n schema.Name) (field, bool) {
+	key := schema.Name{Attr: n.Attr}.String()
+	return field{
+		name: key,
+		get:  func(m map[string]any) any { return m[schema.Key(m, key)] },
+		sub:  n.Sub,
+	}, n.URN == ""
 }
 
-func bind(e Expr, find func(schema.Name) (field, bool)) (Predicate, error) {
+// binder binds the conditions of a filter, in the order in which they were
+// parsed.
+type binder struct {
+	// offsets are where in the text the conditions stand; nil when there is none.
+	offsets []int
+	// next is the number of the condition that is bound next.
+	next int
+}
+
+func (b *binder) bind(e Expr, find finder) (Predicate, error) {
 	switch e := e.(type) {
 	case And:
-		terms, err := bindAll(e.Terms, find)
+		terms, err := b.bindAll(e.Terms, find)
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +106,7 @@ func bind(e Expr, find func(schema.Name) (field, bool)) (Predicate, error) {
 			return true
 		}, nil
 	case Or:
-		terms, err := bindAll(e.Terms, find)
+		terms, err := b.bindAll(e.Terms, find)
 		if err != nil {
 			return nil, err
 		}
@@ -86,12 +119,13 @@ func bind(e Expr, find func(schema.Name) (field, bool)) (Predicate, error) {
 			return false
 		}, nil
 	case Not:
-		term, err := bind(e.Term, find)
+		term, err := b.bind(e.Term, find)
 		if err != nil {
 			return nil, err
 		}
 		return func(m map[string]any) bool { return !term(m) }, nil
 	case Present:
+		b.next++
 		f, ok := find(e.Attr)
 		if !ok {
 			return never, nil
@@ -100,16 +134,26 @@ func bind(e Expr, find func(schema.Name) (field, bool)) (Predicate, error) {
 	case ValuePath:
 		f, ok := find(e.Attr)
 		if !ok || f.attr != nil && f.attr.Type != schema.Complex {
+			b.next += conditions(e.Filter)
 			return never, nil
 		}
-		return bindValuePath(f, e.Filter)
+		return b.bindValuePath(f, e.Filter)
 	case Compare:
+		at := b.next
+		b.next++
 		f, ok := find(e.Attr)
 		if !ok {
 			absent := e.Op == Ne && e.Value != nil || e.Op == Eq && e.Value == nil
 			return func(map[string]any) bool { return absent }, nil
 		}
-		return bindCompare(f, e)
+		compare, err := bindCompare(f, e)
+		if err != nil && b.offsets != nil {
+			err.Offset = b.offsets[at]
+		}
+		if err != nil {
+			return nil, err
+		}
+		return compare, nil
 	default:
 		return nil, typeError("%T is no filter", e)
 	}
@@ -117,25 +161,45 @@ func bind(e Expr, find func(schema.Name) (field, bool)) (Predicate, error) {
 
 func never(map[string]any) bool { return false }
 
-func bindAll(terms []Expr, find func(schema.Name) (field, bool)) ([]Predicate, error) {
+func (b *binder) bindAll(terms []Expr, find finder) ([]Predicate, error) {
 	bound := make([]Predicate, len(terms))
 	for i, t := range terms {
 		var err error
-		if bound[i], err = bind(t, find); err != nil {
+		if bound[i], err = b.bind(t, find); err != nil {
 			return nil, err
 		}
 	}
 	return bound, nil
 }
 
-func bindValuePath(f field, filter Expr) (Predicate, error) {
-	var inner Predicate
-	var err error
-	if f.attr != nil {
-		inner, err = BindValue(filter, f.attr)
-	} else {
-		inner, err = bindAny(filter)
+// conditions counts the comparisons and pr of a filter.
+func conditions(e Expr) int {
+	n := 0
+	switch e := e.(type) {
+	case And:
+		for _, t := range e.Terms {
+			n += conditions(t)
+		}
+	case Or:
+		for _, t := range e.Terms {
+			n += conditions(t)
+		}
+	case Not:
+		n = conditions(e.Term)
+	case ValuePath:
+		n = conditions(e.Filter)
+	default:
+		n = 1
 	}
+	return n
+}
+
+func (b *binder) bindValuePath(f field, filter Expr) (Predicate, error) {
+	find := finder(anyKeys)
+	if f.attr != nil {
+		find = subAttributesOf(f.attr)
+	}
+	inner, err := b.bind(filter, find)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +213,7 @@ func bindValuePath(f field, filter Expr) (Predicate, error) {
 	}, nil
 }
 
-func bindCompare(f field, e Compare) (Predicate, error) {
+func bindCompare(f field, e Compare) (Predicate, *Error) {
 	if e.Value == nil {
 		switch e.Op {
 		case Eq:
@@ -218,7 +282,7 @@ func newField(rt *schema.ResourceType, ref schema.Ref) field {
 }
 
 // leaf returns the definition of what is compared: nil where there is none.
-func (f field) leaf() (*schema.Attribute, error) {
+func (f field) leaf() (*schema.Attribute, *Error) {
 	switch {
 	case f.attr == nil:
 		return nil, nil

@@ -173,33 +173,53 @@ func TestPredicateOnGroup(t *testing.T) {
 	}
 }
 
-func TestBindErrors(t *testing.T) {
+// What can't be compared is said with the place of the condition, marked here by ^.
+func TestTypeErrors(t *testing.T) {
 	for in, msg := range map[string]string{
-		`active gt true`:                      "it can be compared with eq and ne only, not with gt",
-		`active co "True"`:                    "eq and ne only",
-		`active eq "maybe"`:                   "active is a boolean",
-		`active eq 1`:                         "active is a boolean",
-		`title pr and (active lt false)`:      "eq and ne only",
-		`not (active lt false)`:               "eq and ne only",
-		`title pr or active eq 1`:             "active is a boolean",
-		`userName gt null`:                    "null can be compared with eq and ne only",
-		`name eq "x"`:                         "such as name.formatted",
-		`addresses co "x"`:                    "addresses is complex",
-		`meta.created gt "yesterday"`:         "meta.created is a dateTime",
-		`emails[primary gt true]`:             "primary is a boolean",
-		`emails[primary eq "x"].value eq "y"`: "primary is a boolean",
-		`x509Certificates gt "x"`:             "binary",
+		`^active gt true`:                                      "it can be compared with eq and ne only, not with gt",
+		`^active co "True"`:                                    "eq and ne only",
+		`^active eq "maybe"`:                                   "active is a boolean: compare it with true or false",
+		`^active eq 1`:                                         "active is a boolean",
+		`title pr and (^active lt false)`:                      "eq and ne only",
+		`not (^active lt false)`:                               "eq and ne only",
+		`title pr or ^active eq 1`:                             "active is a boolean",
+		`title pr or userName eq "x" and ^active eq 1`:         "active is a boolean",
+		`^userName gt null`:                                    "null can be compared with eq and ne only",
+		`^name eq "x"`:                                         "such as name.formatted",
+		`^addresses co "x"`:                                    "addresses is complex",
+		`^meta.created gt "yesterday"`:                         `such as "2011-05-13T04:42:34Z"`,
+		`emails[^primary gt true]`:                             "primary is a boolean",
+		`emails[^primary eq "x"].value eq "y"`:                 "primary is a boolean",
+		`emails[type eq "work"]^.primary eq "y"`:               "primary is a boolean",
+		`emails[type eq "work" and primary pr] and ^name eq 1`: "name is complex",
+		`nick[a eq 1 and (b eq 2 or c pr)] and ^active gt 1`:   "active is a boolean",
+		`userName[not (a eq 1)] and ^active gt 1`:              "active is a boolean",
+		`urn:a:1.0:User:b[c eq 1] and ^active gt 1`:            "active is a boolean",
+		`^x509Certificates gt "x"`:                             "is binary and has no order: it can be compared with eq, ne, co, sw and ew only, not with gt",
 	} {
-		e, err := Parse(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = Bind(e, schema.User)
-		var bad *Error
-		if !errors.As(err, &bad) || bad.Offset >= 0 || !strings.Contains(bad.Msg, msg) {
-			t.Errorf("%s: got %v, want %q", in, err, msg)
-		}
+		t.Run("RFC 7644 3.4.2.2, RFC 7644 3.12: "+in, func(t *testing.T) {
+			offset := strings.Index(in, "^")
+			text := strings.Replace(in, "^", "", 1)
+			_, err := ParseFor(schema.User, text)
+			var bad *Error
+			if !errors.As(err, &bad) || bad.Offset != offset || !strings.Contains(bad.Msg, msg) {
+				t.Errorf("got %v, want %q at %d", err, msg, offset)
+			}
+			e, err := Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = Bind(e, schema.User); !errors.As(err, &bad) || bad.Offset >= 0 || !strings.Contains(bad.Msg, msg) {
+				t.Errorf("without the text: got %v", err)
+			}
+		})
 	}
+	t.Run("syntax errors are told too", func(t *testing.T) {
+		var bad *Error
+		if _, err := ParseFor(schema.User, `userName eq`); !errors.As(err, &bad) || bad.Offset != 11 {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 func TestNumbers(t *testing.T) {

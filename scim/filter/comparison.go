@@ -15,7 +15,7 @@ type test func(any) bool
 // newTest checks an operator and a literal against the attribute's type (RFC
 // 7644 table 3). a is nil for attributes without a definition: those are
 // compared as what they happen to be.
-func newTest(name string, a *schema.Attribute, op Op, value any) (test, error) {
+func newTest(name string, a *schema.Attribute, op Op, value any) (test, *Error) {
 	if a == nil {
 		return anyTest(op, value), nil
 	}
@@ -32,11 +32,11 @@ func newTest(name string, a *schema.Attribute, op Op, value any) (test, error) {
 	case schema.Integer, schema.Decimal:
 		n, ok := number(value)
 		if !ok {
-			return nil, typeError("%s is a number: compare it with one", name)
+			return nil, typeError("%s is a number: compare it with one, such as 7", name)
 		}
 		switch op {
 		case Co, Sw, Ew:
-			return nil, typeError("%s is a number: it has no %s", name, op)
+			return nil, typeError("%s is a number: it can be compared with eq, ne, gt, ge, lt and le only, not with %s", name, op)
 		}
 		return numberTest(op, n), nil
 	case schema.DateTime:
@@ -44,7 +44,7 @@ func newTest(name string, a *schema.Attribute, op Op, value any) (test, error) {
 	case schema.Binary:
 		switch op {
 		case Gt, Ge, Lt, Le:
-			return nil, typeError("%s is binary: it has no order", name)
+			return nil, typeError("%s is binary and has no order: it can be compared with eq, ne, co, sw and ew only, not with %s", name, op)
 		}
 	case schema.Complex:
 		return nil, typeError("%s is complex: compare one of its sub-attributes", name)
@@ -109,7 +109,7 @@ func compareText(op Op, s, want string) bool {
 	}
 }
 
-func timeTest(name string, op Op, want string) (test, error) {
+func timeTest(name string, op Op, want string) (test, *Error) {
 	switch op {
 	case Co, Sw, Ew:
 		return textTest(op, want, true), nil

@@ -10,10 +10,11 @@ const (
 	MaxDepth = 32
 )
 
-// Error is a filter or path that can't be understood (Offset ≥ 0) or that makes
-// no sense for the resource type (Offset < 0).
+// Error is a filter or path that can't be understood, or that makes no sense for
+// the resource type.
 type Error struct {
-	// Offset is where in the input, in bytes from 0; -1 when the syntax is fine.
+	// Offset is where in the text, in bytes from 0; -1 from Bind and BindValue,
+	// which don't know the text.
 	Offset int
 	// Msg says what is wrong; it is for the client.
 	Msg string

@@ -14,18 +14,23 @@ import (
 // a value without quotes that is neither keyword nor number is taken for a
 // string. The error is an *Error.
 func Parse(s string) (Expr, error) {
+	_, e, err := parse(s)
+	return e, err
+}
+
+func parse(s string) (*parser, Expr, error) {
 	p, err := newParser(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	e, err := p.or()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if p.tok.kind != tokenEnd {
-		return nil, p.unexpected(`"and", "or" or the end`)
+		return nil, nil, p.unexpected(`"and", "or" or the end`)
 	}
-	return e, nil
+	return p, e, nil
 }
 
 // ParsePath parses the path of a PATCH operation. The error is an *Error.
@@ -98,6 +103,11 @@ type parser struct {
 	depth int
 	// inBrackets forbids a value path within another.
 	inBrackets bool
+	// named is where the last part of the last path stands.
+	named int
+	// conditions are where the comparisons and pr stand, in the tree's order.
+	// Trees have no positions of their own, so that equal filters are equal.
+	conditions []int
 }
 
 func newParser(s string) (*parser, error) {
@@ -225,6 +235,7 @@ func (p *parser) attribute() (Expr, error) {
 	if path.Filter != nil && path.Name.Sub == "" {
 		return ValuePath{Attr: path.Name, Filter: path.Filter}, nil
 	}
+	p.conditions = append(p.conditions, p.named)
 	if p.tok.kind != tokenWord {
 		return nil, p.unexpected("an operator behind the attribute " + path.Name.String())
 	}
@@ -275,6 +286,7 @@ func (p *parser) path() (Path, error) {
 		return Path{}, &Error{Offset: p.tok.offset, Msg: err.Error()}
 	}
 	path := Path{Name: name}
+	p.named = p.tok.offset
 	if err := p.advance(); err != nil || !p.tok.is("[") {
 		return path, err
 	}
@@ -293,6 +305,7 @@ func (p *parser) path() (Path, error) {
 			return Path{}, p.unexpected("one sub-attribute")
 		}
 		path.Name.Sub = n.Attr
+		p.named = p.tok.offset
 		return path, p.advance()
 	}
 	return path, nil

@@ -107,11 +107,8 @@ func (p params) query(rt *schema.ResourceType) (q scim.Query, err error) {
 	if strings.TrimSpace(text) == "" {
 		return q, nil
 	}
-	if q.Filter, err = filter.Parse(text); err != nil {
-		return q, err
-	}
-	// Checked here, so that no directory has to report it.
-	_, err = filter.Bind(q.Filter, rt)
+	// Checked against the type here, so that no directory has to report it.
+	q.Filter, err = filter.ParseFor(rt, text)
 	return q, err
 }
 
