@@ -4,6 +4,8 @@
 package fold
 
 import (
+	"strings"
+
 	"golang.org/x/text/cases"
 	"golang.org/x/text/secure/precis"
 	"golang.org/x/text/unicode/norm"
@@ -26,10 +28,23 @@ func String(s string) string {
 	if isPlainASCII(s) {
 		return lowerASCII(s)
 	}
-	if folded, err := profile.String(s); err == nil {
-		return folded
+	folded, err := profile.String(s)
+	if err != nil {
+		folded = norm.NFC.String(cases.Fold().String(width.Fold.String(s)))
 	}
-	return norm.NFC.String(cases.Fold().String(width.Fold.String(s)))
+	return strings.Map(cherokee, folded)
+}
+
+// cherokee makes Cherokee letters capitals, which is what Unicode folds them to.
+// The folding above exchanges the two.
+func cherokee(r rune) rune {
+	switch {
+	case 0xab70 <= r && r <= 0xabbf:
+		return r - 0xab70 + 0x13a0
+	case 0x13f8 <= r && r <= 0x13fd:
+		return r - 0x13f8 + 0x13f0
+	}
+	return r
 }
 
 // Equal says whether a and b differ in case and width alone.

@@ -2,6 +2,7 @@ package fold
 
 import (
 	"testing"
+	"unicode"
 
 	"golang.org/x/text/cases"
 	"pgregory.net/rapid"
@@ -38,6 +39,21 @@ func TestStringIsIdempotentAndIgnoresCase(t *testing.T) {
 			t.Fatalf("%q is not equal to its case folding %q", s, folded)
 		}
 	})
+}
+
+// Every letter that has a case, in each script.
+func TestLettersFoldToOne(t *testing.T) {
+	for _, letters := range unicode.CaseRanges {
+		for r := rune(letters.Lo); r <= rune(letters.Hi); r++ {
+			once := String(string(r))
+			if twice := String(once); twice != once {
+				t.Errorf("String(%q) = %q, again %q", r, once, twice)
+			}
+			if other := String(string(unicode.SimpleFold(r))); other != once {
+				t.Errorf("%q and %q fold to %q and %q", r, unicode.SimpleFold(r), once, other)
+			}
+		}
+	}
 }
 
 func FuzzString(f *testing.F) {
