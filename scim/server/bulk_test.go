@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -190,7 +191,7 @@ func TestBulk(t *testing.T) {
 			t.Errorf("%d results", len(got))
 		}
 		s.do("GET", "/Users?count=0", "").want(200).has("totalResults", config.get("bulk/maxOperations"))
-		r := s.do("POST", "/Bulk", `{"Operations":[`+strings.Join(append(operations, operations[0]), ",")+`]}`).wantError(413, "")
+		r := s.do("POST", "/Bulk", `{"Operations":[`+strings.Join(slices.Insert(operations, 0, operations[0]), ",")+`]}`).wantError(413, "")
 		if !strings.Contains(r.get("detail").(string), "maxOperations is 1000") {
 			t.Errorf("detail %q", r.get("detail"))
 		}

@@ -40,6 +40,9 @@ func TestVersions(t *testing.T) {
 				t.Errorf("PATCH %s answers version %s after %s", endpoint, patched, created.tag())
 			}
 			put := s.do("PUT", path, body).want(200)
+			if location := put.header.Get("Location"); location != put.get("meta/location") {
+				t.Errorf("Location is %q: want meta.location", location)
+			}
 			if put.get("meta/version") == nil || put.tag() == patched {
 				t.Errorf("PUT %s answers version %s after %s", endpoint, put.tag(), patched)
 			}
