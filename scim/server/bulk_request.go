@@ -118,17 +118,14 @@ func (op *bulkOperation) find(provider, path string) error {
 	switch op.x.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 	default:
-		return &scim.Error{
-			Status: http.StatusMethodNotAllowed,
-			Detail: fmt.Sprintf("%q can't be done in a bulk: POST, PUT, PATCH and DELETE can", op.x.Method),
-		}
+		return scim.BadRequest(scim.InvalidValue, "the method %q can't be done in a bulk: POST, PUT, PATCH and DELETE can", op.x.Method)
 	}
 	if strings.ContainsAny(path, "?#") {
 		return scim.BadRequest(scim.InvalidValue, "the path of an operation has no query")
 	}
 	segments, ok := splitPath(path)
 	notFound := &scim.Error{
-		Status: http.StatusNotFound,
+		Status: http.StatusNotFound, Type: scim.InvalidPath,
 		Detail: fmt.Sprintf("there is no %q in a bulk: paths are /Users and /Groups, and behind POST those of one resource", path),
 	}
 	if !ok || len(segments) == 0 || len(segments) > 2 {

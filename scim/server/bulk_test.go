@@ -134,9 +134,9 @@ func TestBulk(t *testing.T) {
 	t.Run("RFC 7644 3.7: what is wrong with one operation is its own error", func(t *testing.T) {
 		id := s.createUser("untouched")
 		for operation, status := range map[string]int{
-			`{"method":"GET","path":"/Users/` + id + `"}`: 405,
-			`{"method":"BREW","path":"/Users"}`:           405,
-			`{"path":"/Users"}`:                           405,
+			`{"method":"GET","path":"/Users/` + id + `"}`: 400,
+			`{"method":"BREW","path":"/Users"}`:           400,
+			`{"path":"/Users"}`:                           400,
 			`{"method":"POST","path":"/Users/` + id + `","bulkId":"x","data":{"userName":"x"}}`: 405,
 			`{"method":"PUT","path":"/Users","data":{"userName":"x"}}`:                          405,
 			`{"method":"DELETE","path":"/Groups/"}`:                                             405,
