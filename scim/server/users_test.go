@@ -144,52 +144,52 @@ func TestPatchUser(t *testing.T) {
 		}
 	})
 
-	t.Run("fact 40: paths", func(t *testing.T) {
+	t.Run("paths", func(t *testing.T) {
 		for _, c := range []struct {
 			name, more, ops string
 			want            []any
 		}{
 			{
-				"a: an element is changed in place", `,"emails":[{"type":"work","value":"old","primary":true,"display":"D"},{"type":"home","value":"h"}]`,
+				"fact 40a: an element is changed in place", `,"emails":[{"type":"work","value":"old","primary":true,"display":"D"},{"type":"home","value":"h"}]`,
 				`{"op":"Replace","path":"emails[type eq \"work\"].value","value":"new"}`,
 				[]any{"emails", []any{map[string]any{"type": "work", "value": "new", "primary": true, "display": "D"}, map[string]any{"type": "home", "value": "h"}}},
 			},
 			{
-				"b: a missing element is made", "",
+				"fact 40b: a missing element is made", "",
 				`{"op":"Replace","path":"emails[type eq \"work\"].value","value":"new"},{"op":"replace","path":"title","value":"T"}`,
 				[]any{"emails", []any{map[string]any{"type": "work", "value": "new"}}, "title", "T"},
 			},
 			{
-				"c: one merged address", "",
+				"fact 40c: one merged address", "",
 				`{"op":"Add","path":"addresses[type eq \"work\"].locality","value":"Berlin"},{"op":"Add","path":"addresses[type eq \"work\"].country","value":"DE"}`,
 				[]any{"addresses", []any{map[string]any{"type": "work", "locality": "Berlin", "country": "DE"}}},
 			},
 			{
-				"d: a quoted boolean in the filter", "",
+				"fact 40d: a quoted boolean in the filter", "",
 				`{"op":"Add","path":"roles[primary eq \"True\"].value","value":"Admin"}`,
 				[]any{"roles", []any{map[string]any{"primary": true, "value": "Admin"}}},
 			},
 			{
-				"e: dotted and qualified keys of a path-less value are paths", `,"name":{"formatted":"F"}`,
+				"fact 40e: dotted and qualified keys of a path-less value are paths", `,"name":{"formatted":"F"}`,
 				`{"op":"replace","value":{"displayName":"B","name.givenName":"K","name.familyName":"U","` + enterpriseURN + `:employeeNumber":"A","active":false}}`,
 				[]any{"displayName", "B", "name", map[string]any{"formatted": "F", "givenName": "K", "familyName": "U"}, enterpriseURN, map[string]any{"employeeNumber": "A"}, "active", false},
 			},
 			{
-				"f: full URN paths", "",
+				"fact 40f: full URN paths", "",
 				`{"op":"Add","path":"` + enterpriseURN + `:department","value":"R&D"},{"op":"Replace","path":"` + userURN + `:title","value":"T"}`,
 				[]any{enterpriseURN + "/department", "R&D", "title", "T"},
 			},
-			{"g: simple paths", "", `{"op":"Add","path":"name.formatted","value":"F"},{"op":"Add","path":"externalId","value":"X"}`, []any{"name/formatted", "F", "externalId", "X"}},
-			{"h: wrapped scalars", "", `{"op":"Replace","path":"title","value":["T"]},{"op":"Add","path":"nickName","value":[{"value":"N"}]}`, []any{"title", "T", "nickName", "N"}},
-			{"i: removing nothing", "", `{"op":"Remove","path":"title"},{"op":"Remove","path":"emails[type eq \"work\"]"}`, []any{"title", nil}},
-			{"j: removing listed values", `,"emails":[{"value":"a"},{"value":"b"}]`, `{"op":"Remove","path":"emails","value":[{"value":"a"}]}`, []any{"emails", []any{map[string]any{"value": "b"}}}},
-			{"k: empty values unassign", `,"title":"T","nickName":"N"`, `{"op":"Replace","path":"title","value":""},{"op":"replace","path":"nickName","value":null}`, []any{"title", nil, "nickName", nil}},
+			{"fact 40g: simple paths", "", `{"op":"Add","path":"name.formatted","value":"F"},{"op":"Add","path":"externalId","value":"X"}`, []any{"name/formatted", "F", "externalId", "X"}},
+			{"fact 40h: wrapped scalars", "", `{"op":"Replace","path":"title","value":["T"]},{"op":"Add","path":"nickName","value":[{"value":"N"}]}`, []any{"title", "T", "nickName", "N"}},
+			{"fact 40i: removing nothing", "", `{"op":"Remove","path":"title"},{"op":"Remove","path":"emails[type eq \"work\"]"}`, []any{"title", nil}},
+			{"fact 40j: removing listed values", `,"emails":[{"value":"a"},{"value":"b"}]`, `{"op":"Remove","path":"emails","value":[{"value":"a"}]}`, []any{"emails", []any{map[string]any{"value": "b"}}}},
+			{"fact 40k: empty values unassign", `,"title":"T","nickName":"N"`, `{"op":"Replace","path":"title","value":""},{"op":"replace","path":"nickName","value":null}`, []any{"title", nil, "nickName", nil}},
 			{
-				"41: a new primary clears the others", `,"emails":[{"value":"a","primary":true}]`,
+				"fact 41: a new primary clears the others", `,"emails":[{"value":"a","primary":true}]`,
 				`{"op":"Add","path":"emails","value":[{"value":"b","primary":true}]}`,
 				[]any{"emails/0/primary", false, "emails/1/primary", true},
 			},
-			{"42: a manager as a string", "", `{"op":"Add","path":"` + enterpriseURN + `:manager","value":"boss"}`, []any{enterpriseURN, map[string]any{"manager": map[string]any{"value": "boss"}}}},
+			{"fact 42: a manager as a string", "", `{"op":"Add","path":"` + enterpriseURN + `:manager","value":"boss"}`, []any{enterpriseURN, map[string]any{"manager": map[string]any{"value": "boss"}}}},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				path := create(c.more)
@@ -197,7 +197,9 @@ func TestPatchUser(t *testing.T) {
 				s.do("GET", path, "").want(200).has(c.want...)
 			})
 		}
-		s.patch(create(""), `{"op":"remove","path":"userName"}`).wantError(400, "mutability")
+		for _, required := range []string{"userName", "id"} {
+			s.patch(create(""), `{"op":"remove","path":"`+required+`"}`).wantError(400, "mutability")
+		}
 	})
 
 	t.Run("a PATCH that changes nothing leaves lastModified (RFC 7644 3.5.2.1)", func(t *testing.T) {
