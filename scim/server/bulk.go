@@ -60,6 +60,17 @@ type bulkResult struct {
 }
 
 func doBulk(ctx context.Context, h *handler, x *exchange) (response, error) {
+	select {
+	case h.bulks <- struct{}{}:
+		defer func() { <-h.bulks }()
+	default:
+		// Not to wait keeps room for other requests.
+		h.metrics.throttled.WithLabelValues("bulks").Inc()
+		return response{}, &scim.Error{
+			Status: http.StatusServiceUnavailable, RetryAfter: retryBusy,
+			Detail: "too many bulk requests at once: try again later",
+		}
+	}
 	body, err := h.body(x)
 	if err != nil {
 		return response{}, err

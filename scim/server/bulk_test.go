@@ -220,18 +220,14 @@ func (d *shared) UpdateGroup(_ context.Context, _ string, _ scim.Match, withMemb
 	return d.group, nil
 }
 
-// stuck is a directory whose UpdateUser waits for the end of time, or panics.
-type stuck struct {
+// updating is a directory whose UpdateUser does what the test says.
+type updating struct {
 	scim.Directory
-	panics bool
+	update func(context.Context) (scim.Resource, error)
 }
 
-func (d *stuck) UpdateUser(ctx context.Context, _ string, _ scim.Match, _ func(scim.Resource) (scim.Resource, error)) (scim.Resource, error) {
-	if d.panics {
-		panic("out of cheese")
-	}
-	<-ctx.Done()
-	return nil, fmt.Errorf("update: %w", ctx.Err())
+func (d *updating) UpdateUser(ctx context.Context, _ string, _ scim.Match, _ func(scim.Resource) (scim.Resource, error)) (scim.Resource, error) {
+	return d.update(ctx)
 }
 
 func TestBulkAsRequests(t *testing.T) {
@@ -251,7 +247,10 @@ func TestBulkAsRequests(t *testing.T) {
 
 	t.Run("fact 69: what has not begun when the time is up is 503, and the rest is reported", func(t *testing.T) {
 		s := start(t, server.Options{Limits: server.Limits{RequestTimeout: 100 * time.Millisecond}})
-		s.backend.directories["entra"] = &stuck{Directory: s.directory}
+		s.backend.directories["entra"] = &updating{s.directory, func(ctx context.Context) (scim.Resource, error) {
+			<-ctx.Done()
+			return nil, fmt.Errorf("update: %w", ctx.Err())
+		}}
 		s.bulk(fmt.Sprintf(post, "a"), put, fmt.Sprintf(post, "b")).statuses(201, 503, 503)
 		s.backend.directories["entra"] = s.directory
 		s.do("GET", "/Users", "").want(200).has("totalResults", 1, "Resources/0/userName", "a")
@@ -259,9 +258,28 @@ func TestBulkAsRequests(t *testing.T) {
 
 	t.Run("a panic is one operation's 500", func(t *testing.T) {
 		s := start(t, server.Options{})
-		s.backend.directories["entra"] = &stuck{Directory: s.directory, panics: true}
+		s.backend.directories["entra"] = &updating{s.directory, func(context.Context) (scim.Resource, error) { panic("out of cheese") }}
 		s.bulk(fmt.Sprintf(post, "a"), put, fmt.Sprintf(post, "b")).statuses(201, 500, 201)
 		s.wantMetrics("rollcall_scim_panics_total", "counter", "rollcall_scim_panics_total 1")
+	})
+
+	t.Run("bulk requests at once are capped, and leave room for others", func(t *testing.T) {
+		s := start(t, server.Options{Limits: server.Limits{MaxBulks: 1}})
+		entered, leave, done := make(chan struct{}), make(chan struct{}), make(chan int)
+		s.backend.directories["entra"] = &updating{s.directory, func(context.Context) (scim.Resource, error) {
+			close(entered)
+			<-leave
+			return scim.Resource{"id": "x", "userName": "x"}, nil
+		}}
+		go func() { done <- s.do("POST", "/Bulk", `{"Operations":[`+put+`]}`).status }()
+		<-entered
+		wantRetryAfter(t, s.do("POST", "/Bulk", `{"Operations":[]}`).wantError(503, ""))
+		s.createUser("other")
+		close(leave)
+		if status := <-done; status != 200 {
+			t.Errorf("status %d: want 200", status)
+		}
+		s.wantMetrics("rollcall_scim_throttled_total", "counter", `rollcall_scim_throttled_total{reason="bulks"} 1`)
 	})
 
 	t.Run("every operation is in metrics and log, under the request's id", func(t *testing.T) {

@@ -16,4 +16,9 @@
 // headers larger than MaxHeader (431) and requests that are no HTTP (400) are
 // answered in plain text and without a request id, and the connection is closed.
 // Nothing of such a request has been looked at, so it is in no metric or log.
+//
+// Resources have versions, as weak entity tags: a GET with If-None-Match may be
+// answered 304, and a write with If-Match 412. A bulk request is its operations,
+// one after the other, each with its share of the rate limit, its metrics and its
+// line in the log; what they refer to in the same request is created first.
 package server

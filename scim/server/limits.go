@@ -13,8 +13,11 @@ const (
 	MaxHeader = 32 << 10
 	// MaxBody is the size of a request's body, in bytes.
 	MaxBody = 4 << 20
-	// MaxBulkOperations is how many operations a bulk request has.
+	// MaxBulkOperations is how many operations a bulk request has, and MaxBulks how
+	// many such requests are worked on at once: they are the largest, and take the
+	// longest.
 	MaxBulkOperations = 1000
+	MaxBulks          = 16
 	// MaxDepth is how deep JSON objects and arrays may stand in each other.
 	MaxDepth = 64
 
@@ -80,6 +83,7 @@ type Limits struct {
 	MaxBody          int64
 	RequestTimeout   time.Duration
 	MaxInFlight      int
+	MaxBulks         int
 	MaxListedMembers int
 	MaxMemberLists   int
 	ProviderRate     float64
@@ -92,6 +96,7 @@ func (l Limits) withDefaults() Limits {
 	l.MaxBody = orDefault(l.MaxBody, MaxBody)
 	l.RequestTimeout = orDefault(l.RequestTimeout, RequestTimeout)
 	l.MaxInFlight = orDefault(l.MaxInFlight, MaxInFlight)
+	l.MaxBulks = orDefault(l.MaxBulks, MaxBulks)
 	l.MaxListedMembers = orDefault(l.MaxListedMembers, MaxListedMembers)
 	l.MaxMemberLists = orDefault(l.MaxMemberLists, MaxMemberLists)
 	l.ProviderRate = orDefault(l.ProviderRate, ProviderRate)

@@ -49,7 +49,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"provider"}),
 		throttled: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_scim_throttled_total",
-			Help: "SCIM requests refused because of a limit: in_flight, member_lists, rate or authentication.",
+			Help: "SCIM requests refused because of a limit: in_flight, bulks, member_lists, rate or authentication.",
 		}, []string{"reason"}),
 		panics: f.NewCounter(prometheus.CounterOpts{
 			Name: "rollcall_scim_panics_total",

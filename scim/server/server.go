@@ -49,6 +49,8 @@ type handler struct {
 	metrics  *metrics
 	now      func() time.Time
 	inFlight chan struct{}
+	// bulks has an element for each bulk request that is worked on.
+	bulks chan struct{}
 	// memberLists has an element for each list of groups with members that is
 	// being made or sent.
 	memberLists chan struct{}
@@ -73,6 +75,7 @@ func New(b Backend, o Options) http.Handler {
 		h.now = time.Now
 	}
 	h.inFlight = make(chan struct{}, h.limits.MaxInFlight)
+	h.bulks = make(chan struct{}, h.limits.MaxBulks)
 	h.memberLists = make(chan struct{}, h.limits.MaxMemberLists)
 	h.providers = newBuckets(h.limits.ProviderRate, h.limits.ProviderBurst)
 	h.failures = newBuckets(h.limits.FailureRate, h.limits.FailureBurst)
