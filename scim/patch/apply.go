@@ -10,7 +10,9 @@ import (
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
-// ApplyUser returns the user after the request.
+// ApplyUser returns the user after the request. A user whose active is false
+// stays so unless the request says true: unassigned means active, and nobody gets
+// access by a removal or a null.
 func ApplyUser(user scim.Resource, req *Request) (scim.Resource, error) {
 	e := newEngine(schema.User, user)
 	e.suspended = user[activeName] == false
@@ -55,7 +57,7 @@ func newEngine(rt *schema.ResourceType, r scim.Resource) *engine {
 }
 
 func (e *engine) run(req *Request) error {
-	for i, op := range req.Operations {
+	for i, op := range req.operations {
 		if err := e.apply(op); err != nil {
 			return locate(i, op, err)
 		}
@@ -67,7 +69,7 @@ func (e *engine) run(req *Request) error {
 			case e.resource[a.Name] != nil:
 				delete(e.unassigned, a.Name)
 			case e.unassigned[a.Name] == nil:
-				e.unassigned[a.Name] = locate(i, op, unassigned(a, op.Op))
+				e.unassigned[a.Name] = locate(i, op, unassigned(a, op.op))
 			}
 		}
 	}
@@ -85,35 +87,35 @@ func (e *engine) run(req *Request) error {
 	return nil
 }
 
-func unassigned(a *schema.Attribute, op Op) error {
+func unassigned(a *schema.Attribute, op opName) error {
 	t := scim.InvalidValue
-	if op == Remove {
+	if op == opRemove {
 		t = scim.Mutability
 	}
 	return scim.BadRequest(t, "%s is required and can't be unassigned: replace it by another value", a.Name)
 }
 
-func (e *engine) apply(op Operation) error {
-	e.absent = op.Absent
-	if path := op.Path; path != nil {
+func (e *engine) apply(op operation) error {
+	e.absent = op.absent
+	if path := op.path; path != nil {
 		if path.Filter == nil {
 			// A URN alone may be an extension or an attribute of one; the value
 			// tells.
-			if name, err := schema.ParseKey(path.Name.String(), op.Value); err == nil {
+			if name, err := schema.ParseKey(path.Name.String(), op.value); err == nil {
 				path = &filter.Path{Name: name}
 			}
 		}
-		return e.applyPath(op.Op, *path, op.Value, true)
+		return e.applyPath(op.op, *path, op.value, true)
 	}
-	if op.Op == Remove {
+	if op.op == opRemove {
 		return scim.BadRequest(scim.NoTarget, "remove needs a path that says what to remove")
 	}
-	return e.applyObject(op.Op, "", op.Value)
+	return e.applyObject(op.op, "", op.value)
 }
 
 // applyObject applies an operation without a path, or with that of a schema as a
 // whole: each key of the value is a path below urn.
-func (e *engine) applyObject(op Op, urn string, value any) error {
+func (e *engine) applyObject(op opName, urn string, value any) error {
 	if list, ok := value.([]any); ok && len(list) == 1 {
 		value = list[0]
 	}
@@ -183,7 +185,7 @@ func depth(key string) int {
 
 // applyPath applies one change. named says that the client wrote the path as
 // such; keys of a value object are forgiven more.
-func (e *engine) applyPath(op Op, path filter.Path, value any, named bool) error {
+func (e *engine) applyPath(op opName, path filter.Path, value any, named bool) error {
 	ref, ok := e.rt.Find(path.Name)
 	switch {
 	case !ok && ref.Attr != nil && ref.Attr.Type != schema.Complex && named:
@@ -227,9 +229,9 @@ func (e *engine) readOnly(ref schema.Ref, value any, named bool) error {
 }
 
 // applySchema applies an operation on a schema as a whole.
-func (e *engine) applySchema(op Op, urn string, value any) error {
+func (e *engine) applySchema(op opName, urn string, value any) error {
 	if urn == "" {
-		if op == Remove {
+		if op == opRemove {
 			return scim.BadRequest(scim.NoTarget, "a resource's core schema can't be removed: name an attribute")
 		}
 		return e.applyObject(op, "", value)
@@ -239,7 +241,7 @@ func (e *engine) applySchema(op Op, urn string, value any) error {
 	}
 	key := schema.Key(e.resource, urn)
 	switch {
-	case op == Remove, schema.Clean(value) == nil && !isObject(value):
+	case op == opRemove, schema.Clean(value) == nil && !isObject(value):
 		delete(e.resource, key)
 		return nil
 	case e.rt.Extension(urn) != nil:
@@ -310,7 +312,7 @@ func put(object map[string]any, key string, value any) error {
 
 // applyCustom applies an operation on an attribute that has no definition.
 // Filters on it can't be given a meaning and are dropped with what they select.
-func (e *engine) applyCustom(op Op, ref schema.Ref, f filter.Expr, value any) error {
+func (e *engine) applyCustom(op opName, ref schema.Ref, f filter.Expr, value any) error {
 	if f != nil {
 		return nil
 	}
@@ -322,7 +324,7 @@ func (e *engine) applyCustom(op Op, ref schema.Ref, f filter.Expr, value any) er
 		if object == nil {
 			object = map[string]any{}
 		}
-		if op == Remove {
+		if op == opRemove {
 			value = nil
 		}
 		if err := put(object, schema.Key(object, ref.SubName), value); err != nil {
@@ -333,10 +335,10 @@ func (e *engine) applyCustom(op Op, ref schema.Ref, f filter.Expr, value any) er
 		}
 		return e.assign(ref, object)
 	}
-	if op == Remove {
+	if op == opRemove {
 		value = nil
 	}
-	if op == Add {
+	if op == opAdd {
 		switch current := current.(type) {
 		case []any, *values:
 			if value == nil {

@@ -14,7 +14,7 @@ const activeName = "active"
 
 // applySingle applies an operation on a single-valued attribute. add and replace
 // are the same there (RFC 7644 section 3.5.2.1).
-func (e *engine) applySingle(op Op, ref schema.Ref, f filter.Expr, value any) error {
+func (e *engine) applySingle(op opName, ref schema.Ref, f filter.Expr, value any) error {
 	a := ref.Attr
 	current, _ := ref.Get(e.resource).(map[string]any)
 	if f != nil {
@@ -25,21 +25,21 @@ func (e *engine) applySingle(op Op, ref schema.Ref, f filter.Expr, value any) er
 		if err := e.reading.add(size(current), f); err != nil {
 			return err
 		}
-		if current == nil && op != Remove {
+		if current == nil && op != opRemove {
 			if current, err = missing(op, a, f); err != nil {
 				return err
 			}
 		} else if current == nil || !matches(current) {
-			if op == Remove || schema.Clean(value) == nil {
+			if op == opRemove || schema.Clean(value) == nil {
 				return nil
 			}
 			return noTarget(a)
 		}
 	}
 	switch {
-	case op == Remove && ref.Sub == nil:
+	case op == opRemove && ref.Sub == nil:
 		value = nil
-	case op == Remove:
+	case op == opRemove:
 		value = setSub(current, ref.Sub, nil)
 	case ref.Sub != nil:
 		decoded, err := ref.Sub.Decode(value)
@@ -113,11 +113,11 @@ func unwrap(v any) any {
 }
 
 // applyMulti applies an operation on a multi-valued attribute.
-func (e *engine) applyMulti(op Op, ref schema.Ref, f filter.Expr, value any) error {
+func (e *engine) applyMulti(op opName, ref schema.Ref, f filter.Expr, value any) error {
 	if f != nil || ref.Sub != nil {
 		return e.changeSelected(op, ref, f, value)
 	}
-	if op == Remove && value == nil {
+	if op == opRemove && value == nil {
 		return e.assign(ref, nil)
 	}
 	decoded, err := ref.Attr.Decode(value)
@@ -127,11 +127,11 @@ func (e *engine) applyMulti(op Op, ref schema.Ref, f filter.Expr, value any) err
 	list, _ := decoded.([]any)
 	values := e.open(ref, ref.Attr)
 	switch op {
-	case Add:
+	case opAdd:
 		values.add(list)
-	case Replace:
+	case opReplace:
 		values = newValues(e.rt, ref, ref.Attr, list, &e.reading)
-	case Remove:
+	case opRemove:
 		values.removeLike(list)
 	}
 	return e.keep(ref, values)
@@ -139,7 +139,7 @@ func (e *engine) applyMulti(op Op, ref schema.Ref, f filter.Expr, value any) err
 
 // changeSelected applies an operation to the values that the filter selects, or
 // to all without one.
-func (e *engine) changeSelected(op Op, ref schema.Ref, f filter.Expr, value any) error {
+func (e *engine) changeSelected(op opName, ref schema.Ref, f filter.Expr, value any) error {
 	values := e.open(ref, ref.Attr)
 	selected, err := values.selected(f)
 	if err != nil {
@@ -150,7 +150,7 @@ func (e *engine) changeSelected(op Op, ref schema.Ref, f filter.Expr, value any)
 		return err
 	}
 	changed := values.change(selected, change)
-	if len(selected) == 0 && op != Remove && schema.Clean(value) != nil {
+	if len(selected) == 0 && op != opRemove && schema.Clean(value) != nil {
 		object, err := missing(op, ref.Attr, f)
 		if err != nil {
 			return err
@@ -189,13 +189,13 @@ func (e *engine) keep(ref schema.Ref, v *values) error {
 
 // elementChange returns what the operation makes of one value; nil for nothing.
 // It may change its argument, which is a copy already.
-func elementChange(op Op, ref schema.Ref, f filter.Expr, value any) (func(map[string]any) map[string]any, error) {
-	if op == Remove && ref.Sub == nil {
+func elementChange(op opName, ref schema.Ref, f filter.Expr, value any) (func(map[string]any) map[string]any, error) {
+	if op == opRemove && ref.Sub == nil {
 		return func(map[string]any) map[string]any { return nil }, nil
 	}
 	if ref.Sub != nil {
 		var decoded any
-		if op != Remove {
+		if op != opRemove {
 			var err error
 			if decoded, err = ref.Sub.Decode(value); err != nil {
 				return nil, err
@@ -214,7 +214,7 @@ func elementChange(op Op, ref schema.Ref, f filter.Expr, value any) (func(map[st
 		return nil, err
 	}
 	assigned, _ := decoded.(map[string]any)
-	if op == Add {
+	if op == opAdd {
 		return func(object map[string]any) map[string]any {
 			maps.Copy(object, assigned)
 			return object
@@ -249,7 +249,7 @@ func onlyLabels(object map[string]any) bool {
 // missing makes the value that a filter looked for in vain. RFC 7644 wants
 // noTarget here, but Entra ID sends changes to values that it has never
 // created. A replace of a type that nobody ever uses is still an error.
-func missing(op Op, a *schema.Attribute, f filter.Expr) (map[string]any, error) {
+func missing(op opName, a *schema.Attribute, f filter.Expr) (map[string]any, error) {
 	if f == nil {
 		return map[string]any{}, nil
 	}
@@ -259,7 +259,7 @@ func missing(op Op, a *schema.Attribute, f filter.Expr) (map[string]any, error) 
 	}
 	for name, v := range object {
 		s, isString := v.(string)
-		if sub := a.Find(name); op == Replace && isString && len(sub.Canonical) > 0 && !sub.HasCanonical(s) {
+		if sub := a.Find(name); op == opReplace && isString && len(sub.Canonical) > 0 && !sub.HasCanonical(s) {
 			return nil, noTarget(a)
 		}
 	}

@@ -14,13 +14,13 @@ const maxShownPath = 120
 
 // locate says in the error which operation it comes from, and makes a
 // *scim.Error of those of schema and filter.
-func locate(i int, op Operation, err error) error {
+func locate(i int, op operation, err error) error {
 	where := fmt.Sprintf("Operations[%d]", i)
-	if op.Op != "" {
-		where += " " + string(op.Op)
+	if op.op != "" {
+		where += " " + string(op.op)
 	}
-	if op.Path != nil {
-		path := op.Path.String()
+	if op.path != nil {
+		path := op.path.String()
 		if len(path) > maxShownPath {
 			path = path[:maxShownPath] + "..."
 		}

@@ -48,18 +48,18 @@ func TestApplyGroup(t *testing.T) {
 		{name: "fact 56: add strings", operations: `{"op":"Add","path":"members","value":["1","2"]}`, change: scim.MemberChange{Add: ids("1", "2")}},
 		{name: "fact 56: add without path", operations: `{"op":"add","value":{"members":[{"value":"1"}]}}`, change: scim.MemberChange{Add: ids("1")}},
 		{name: "fact 56: add by the URN", operations: `{"op":"add","path":"urn:ietf:params:scim:schemas:core:2.0:Group:members","value":[{"value":"1"}]}`, change: scim.MemberChange{Add: ids("1")}},
-		{name: "fact 57a: Entra ID removes by a list of values", operations: `{"op":"Remove","path":"members","value":[{"$ref":null,"value":"1"}]}`, change: scim.MemberChange{Remove: []string{"1"}}},
-		{name: "fact 57a: or by one value", operations: `{"op":"Remove","path":"members","value":{"value":"1"}}`, change: scim.MemberChange{Remove: []string{"1"}}},
-		{name: "fact 57b: a filter on the value", operations: `{"op":"remove","path":"members[value eq \"1\"]"}`, change: scim.MemberChange{Remove: []string{"1"}}},
-		{name: "fact 57c: all members", operations: `{"op":"remove","path":"members"}`, change: scim.MemberChange{Reset: true}},
+		{name: "fact 57 (a): Entra ID removes by a list of values", operations: `{"op":"Remove","path":"members","value":[{"$ref":null,"value":"1"}]}`, change: scim.MemberChange{Remove: []string{"1"}}},
+		{name: "fact 57 (a): or by one value", operations: `{"op":"Remove","path":"members","value":{"value":"1"}}`, change: scim.MemberChange{Remove: []string{"1"}}},
+		{name: "fact 57 (b): a filter on the value", operations: `{"op":"remove","path":"members[value eq \"1\"]"}`, change: scim.MemberChange{Remove: []string{"1"}}},
+		{name: "fact 57 (c): all members", operations: `{"op":"remove","path":"members"}`, change: scim.MemberChange{Reset: true}},
 		{name: "fact 57: an empty list removes nobody", operations: `{"op":"remove","path":"members","value":[]}`},
 		{name: "fact 57: several values in a filter", operations: `{"op":"remove","path":"members[value eq \"1\" or (VALUE eq \"2\" or value eq 3)]"}`, change: scim.MemberChange{Remove: []string{"1", "2", "3"}}},
 		{name: "fact 58: replace", operations: `{"op":"replace","path":"members","value":[{"value":"1"},{"value":"2"}]}`, change: scim.MemberChange{Reset: true, Add: ids("1", "2")}},
 		{name: "fact 58: replace by nobody", operations: `{"op":"replace","path":"members","value":[]}`, change: scim.MemberChange{Reset: true}},
 		{name: "fact 58: Okta's full push without path", operations: `{"op":"replace","value":{"members":[],"id":"g","displayName":"Engineers"}}`, change: scim.MemberChange{Reset: true}},
-		{name: "fact 57c: an explicit null removes nobody", operations: `{"op":"Remove","path":"members","value":null}`},
-		{name: "fact 57c: nor does an empty string", operations: `{"op":"Remove","path":"members","value":""}`},
-		{name: "fact 57c: a null in any spelling of the path", operations: `{"op":"remove","path":"urn:ietf:params:scim:schemas:core:2.0:Group:Members","VALUE":null}`},
+		{name: "fact 57 (c): an explicit null removes nobody", operations: `{"op":"Remove","path":"members","value":null}`},
+		{name: "fact 57 (c): nor does an empty string", operations: `{"op":"Remove","path":"members","value":""}`},
+		{name: "fact 57 (c): a null in any spelling of the path", operations: `{"op":"remove","path":"urn:ietf:params:scim:schemas:core:2.0:Group:Members","VALUE":null}`},
 		{name: "fact 58: replace by null says nothing", operations: `{"op":"replace","path":"members","value":null},{"op":"replace","path":"members","value":""}`},
 		{name: "fact 58: those without an id are left out", operations: `{"op":"replace","path":"members","value":[{"display":"only display"},{"value":"1"}]}`, change: scim.MemberChange{Reset: true, Add: ids("1")}},
 		{name: "a null among other attributes says nothing", operations: `{"op":"replace","value":{"members":null,"displayName":"Engineers"}}`},
@@ -76,6 +76,14 @@ func TestApplyGroup(t *testing.T) {
 		{name: "replace one member by null", operations: `{"op":"replace","path":"members[value eq \"1\"]","value":null}`, change: scim.MemberChange{Remove: []string{"1"}}},
 		{name: "add with a filter", operations: `{"op":"add","path":"members[value eq \"1\"]","value":{"value":"1"}}`, change: scim.MemberChange{Add: ids("1")}},
 		{name: "remove the value of a member", operations: `{"op":"remove","path":"members[value eq \"1\"].value"}`, change: scim.MemberChange{Remove: []string{"1"}}},
+		{name: "RFC 7644 3.5.2.1: add a member", operations: `{"op":"add","path":"members","value":[{"display":"Babs Jensen","$ref":"https://example.com/v2/Users/2819c223","value":"2819c223"}]}`, change: scim.MemberChange{Add: ids("2819c223")}},
+		{name: "RFC 7644 3.5.2.2: remove a member", operations: `{"op":"remove","path":"members[value eq \"2819c223\"]"}`, change: scim.MemberChange{Remove: []string{"2819c223"}}},
+		{name: "RFC 7644 3.5.2.2: remove all members", operations: `{"op":"remove","path":"members"}`, change: scim.MemberChange{Reset: true}},
+		{name: "RFC 7644 3.5.2.2: remove one and add another", operations: `{"op":"remove","path":"members[value eq \"2819c223\"]"},{"op":"add","path":"members","value":[{"display":"James Smith","$ref":"https://example.com/v2/Users/08e1d05d","value":"08e1d05d"}]}`,
+			change: scim.MemberChange{Add: ids("08e1d05d"), Remove: []string{"2819c223"}}},
+		{name: "RFC 7644 3.5.2.3: replace all members", operations: `{"op":"replace","path":"members","value":[{"display":"Babs Jensen","$ref":"https://example.com/v2/Users/2819c223","value":"2819c223"},{"display":"James Smith","$ref":"https://example.com/v2/Users/08e1d05d","value":"08e1d05d"}]}`,
+			change: scim.MemberChange{Reset: true, Add: ids("2819c223", "08e1d05d")}},
+		{name: "RFC 7644 3.5.2: a sub-attribute that members don't have", operations: `{"op":"replace","path":"members[value eq \"2819c223\"].displayName","value":"x"}`},
 		{name: "unknown attributes", operations: `{"op":"add","path":"description","value":"x"},{"op":"replace","value":{"userName":"x","members.nothing":1}}`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -159,11 +167,13 @@ func TestApplyGroupErrors(t *testing.T) {
 		{`{"op":"replace","path":"members[type eq \"Robot\"]","value":{"value":"3"}}`, scim.NoTarget, "no value of members"},
 		{`{"op":"add","path":"members","value":["3"]},{"op":"remove"}`, scim.NoTarget, "Operations[1]"},
 	} {
-		got, change, err := ApplyGroup(object(t, engineers), current, request(t, tc.operations))
-		e := scim.AsError(err)
-		if e == nil || e.Type != tc.scimType || !strings.Contains(e.Detail, tc.detail) || got != nil || !change.Empty() {
-			t.Errorf("%.120s: got %v, want %s: %s", tc.operations, err, tc.scimType, tc.detail)
-		}
+		t.Run("RFC 7644 3.5.2, fact 66: "+tc.operations, func(t *testing.T) {
+			got, change, err := ApplyGroup(object(t, engineers), current, request(t, tc.operations))
+			e := scim.AsError(err)
+			if e == nil || e.Type != tc.scimType || !strings.Contains(e.Detail, tc.detail) || got != nil || !change.Empty() {
+				t.Errorf("got %v, want %s: %s", err, tc.scimType, tc.detail)
+			}
+		})
 	}
 	t.Run("many filters on many members", func(t *testing.T) {
 		many := func() ([]scim.Member, error) {

@@ -78,8 +78,8 @@ func (m *membership) change() scim.MemberChange {
 	return c
 }
 
-func (m *membership) apply(op Op, ref schema.Ref, f filter.Expr, value any) error {
-	if ref.Sub != nil && (ref.SubName != "value" || f != nil && op != Remove) {
+func (m *membership) apply(op opName, ref schema.Ref, f filter.Expr, value any) error {
+	if ref.Sub != nil && (ref.SubName != "value" || f != nil && op != opRemove) {
 		return scim.BadRequest(scim.Mutability, "%s never changes: remove the member and add another", ref)
 	}
 	decoded, err := membersAttr.Decode(value)
@@ -88,17 +88,17 @@ func (m *membership) apply(op Op, ref schema.Ref, f filter.Expr, value any) erro
 	}
 	values, _ := decoded.([]any)
 	members := toMembers(values)
-	if op == Replace && len(members) == 0 && !meansNobody(value) {
+	if op == opReplace && len(members) == 0 && !meansNobody(value) {
 		return errNoIDs()
 	}
 	if f != nil {
 		return m.applySelected(op, f, value, members)
 	}
-	if op == Replace || op == Remove && value == nil {
+	if op == opReplace || op == opRemove && value == nil {
 		m.clear()
 	}
 	for _, member := range members {
-		if op == Remove {
+		if op == opRemove {
 			m.remove(member.ID)
 		} else {
 			m.add(member)
@@ -108,27 +108,27 @@ func (m *membership) apply(op Op, ref schema.Ref, f filter.Expr, value any) erro
 }
 
 // applySelected applies an operation to the members that a filter selects.
-func (m *membership) applySelected(op Op, f filter.Expr, value any, members []scim.Member) error {
-	if op == Add {
+func (m *membership) applySelected(op opName, f filter.Expr, value any, members []scim.Member) error {
+	if op == opAdd {
 		for _, member := range members {
 			m.add(member)
 		}
 		return nil
 	}
 	ids, ok := listedIDs(f, nil)
-	if !ok || op == Replace && len(ids) > 1 && schema.Clean(value) != nil {
+	if !ok || op == opReplace && len(ids) > 1 && schema.Clean(value) != nil {
 		var err error
 		if ids, err = m.scan(f); err != nil {
 			return err
 		}
-		if len(ids) == 0 && op == Replace {
+		if len(ids) == 0 && op == opReplace {
 			return noTarget(membersAttr)
 		}
 	}
 	for _, id := range ids {
 		m.remove(id)
 	}
-	if op == Replace {
+	if op == opReplace {
 		for _, member := range members {
 			m.add(member)
 		}

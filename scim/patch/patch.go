@@ -16,30 +16,27 @@ const (
 	MaxValues = 10000
 )
 
-// Op is what an operation does.
-type Op string
+// Request is a parsed PATCH request. It is never changed, and may be applied any
+// number of times, also at once.
+type Request struct{ operations []operation }
 
-// The three operations.
+// opName is what an operation does.
+type opName string
+
 const (
-	Add     Op = "add"
-	Replace Op = "replace"
-	Remove  Op = "remove"
+	opAdd     opName = "add"
+	opReplace opName = "replace"
+	opRemove  opName = "remove"
 )
 
-// Request is a parsed PATCH request.
-type Request struct {
-	Operations []Operation
-}
-
-// Operation is one element of Operations.
-type Operation struct {
-	Op Op
-	// Path is nil when the operation has none.
-	Path *filter.Path
-	// Value as sent; nil when it is null or missing.
-	Value any
-	// Absent says that there is no value, not even null.
-	Absent bool
+type operation struct {
+	op opName
+	// path is nil when the operation has none.
+	path *filter.Path
+	// value as sent; nil when it is null or missing.
+	value any
+	// absent says that there is no value, not even null.
+	absent bool
 }
 
 // Parse parses the body of a PATCH request, decoded from JSON (numbers as
@@ -59,27 +56,27 @@ func Parse(body map[string]any) (*Request, error) {
 	if len(list) > MaxOperations {
 		return nil, tooLarge("%d operations, the most is %d: send several requests", len(list), MaxOperations)
 	}
-	req := &Request{Operations: make([]Operation, 0, len(list))}
+	req := &Request{operations: make([]operation, 0, len(list))}
 	for i, e := range list {
 		op, err := parseOperation(e)
 		if err != nil {
 			return nil, locate(i, op, err)
 		}
-		req.Operations = append(req.Operations, op)
+		req.operations = append(req.operations, op)
 	}
 	return req, nil
 }
 
-func parseOperation(v any) (op Operation, err error) {
+func parseOperation(v any) (op operation, err error) {
 	object, ok := v.(map[string]any)
 	if !ok {
 		return op, scim.BadRequest(scim.InvalidSyntax, "must be an object with op, path and value")
 	}
 	name, _ := object[schema.Key(object, "op")].(string)
-	switch op.Op = Op(strings.ToLower(name)); op.Op {
-	case Add, Replace, Remove:
+	switch op.op = opName(strings.ToLower(name)); op.op {
+	case opAdd, opReplace, opRemove:
 	default:
-		op.Op = ""
+		op.op = ""
 		return op, scim.BadRequest(scim.InvalidSyntax, "op must be add, replace or remove")
 	}
 	switch path := object[schema.Key(object, "path")].(type) {
@@ -92,13 +89,13 @@ func parseOperation(v any) (op Operation, err error) {
 		if err != nil {
 			return op, invalidPath(err)
 		}
-		op.Path = &parsed
+		op.path = &parsed
 	default:
 		return op, scim.BadRequest(scim.InvalidSyntax, "path must be a string")
 	}
 	value, ok := object[schema.Key(object, "value")]
-	if !ok && op.Op != Remove {
-		return op, scim.BadRequest(scim.InvalidValue, "%s needs a value; to unassign, send null or use remove", op.Op)
+	if !ok && op.op != opRemove {
+		return op, scim.BadRequest(scim.InvalidValue, "%s needs a value; to unassign, send null or use remove", op.op)
 	}
 	if n := longest(value); n > MaxValues {
 		return op, tooLarge("%d values, the most in one operation is %d: send several requests", n, MaxValues)
@@ -106,7 +103,7 @@ func parseOperation(v any) (op Operation, err error) {
 	if n := schema.Widest(value); n > schema.MaxAttributes {
 		return op, tooLarge("an object with %d members, the most is %d", n, schema.MaxAttributes)
 	}
-	op.Value, op.Absent = value, !ok
+	op.value, op.absent = value, !ok
 	return op, nil
 }
 

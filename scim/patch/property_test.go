@@ -108,115 +108,6 @@ func TestMemberChangeEqualsOperationsOnASet(t *testing.T) {
 	})
 }
 
-// naive is PATCH as one would write it for a struct: a user with some simple
-// attributes and one e-mail address per type.
-type naive struct {
-	simple map[string]string
-	emails map[string]string
-}
-
-func (n naive) resource() scim.Resource {
-	r := scim.Resource{}
-	for path, v := range n.simple {
-		name, _ := schema.ParseName(path)
-		object := map[string]any(r)
-		if name.URN != "" {
-			object = under(object, name.URN)
-		}
-		key := name.Attr
-		if name.Sub != "" {
-			object, key = under(object, name.Attr), name.Sub
-		}
-		object[key] = v
-	}
-	return r
-}
-
-func under(m map[string]any, key string) map[string]any {
-	if m[key] == nil {
-		m[key] = map[string]any{}
-	}
-	return m[key].(map[string]any)
-}
-
-// The engine agrees with the naive model on what identity providers send most.
-func TestApplyUserEqualsANaiveModel(t *testing.T) {
-	paths := []string{"title", "displayName", "name.givenName", "name.familyName", e + ":department", e + ":manager.value", u + ":nickName"}
-	types := []string{"work", "home", "other"}
-	rapid.Check(t, func(t *rapid.T) {
-		model := naive{simple: map[string]string{"userName": "a"}, emails: map[string]string{}}
-		user := scim.Resource{"userName": "a"}
-		for range rapid.IntRange(1, 3).Draw(t, "requests") {
-			var ops []any
-			for range rapid.IntRange(1, 6).Draw(t, "operations") {
-				value := rapid.SampledFrom([]string{"", "x", "y", "z"}).Draw(t, "value")
-				op := map[string]any{"op": rapid.SampledFrom([]string{"Add", "replace", "Remove"}).Draw(t, "op"), "value": value}
-				target := model.simple
-				var key string
-				if rapid.Bool().Draw(t, "email") {
-					key = rapid.SampledFrom(types).Draw(t, "type")
-					target = model.emails
-					op["path"] = fmt.Sprintf("emails[type eq %q].value", key)
-				} else {
-					key = rapid.SampledFrom(paths).Draw(t, "path")
-					op["path"] = key
-					if op["op"] != "Remove" && rapid.Bool().Draw(t, "without path") {
-						delete(op, "path")
-						op["value"] = map[string]any{key: value}
-					}
-					key = strings.TrimPrefix(key, u+":")
-				}
-				if op["op"] == "Remove" || value == "" {
-					delete(target, key)
-				} else {
-					target[key] = value
-				}
-				ops = append(ops, op)
-			}
-			req, err := Parse(map[string]any{"Operations": ops})
-			if err != nil {
-				t.Fatal(err)
-			}
-			before := user.Clone()
-			after, err := ApplyUser(user, req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !reflect.DeepEqual(user, before) {
-				t.Fatalf("the input became %s", show(user))
-			}
-			again, err := ApplyUser(after, req)
-			if err != nil || !sameButOrder(again, after) {
-				t.Fatalf("%s\ntwice: %s\nonce: %s", show(ops), show(again), show(after))
-			}
-			user = after
-		}
-		got := user.Clone()
-		emails := map[string]string{}
-		list, _ := got["emails"].([]any)
-		for _, v := range list {
-			emails[v.(map[string]any)["type"].(string)] = v.(map[string]any)["value"].(string)
-		}
-		delete(got, "emails")
-		if !reflect.DeepEqual(got, model.resource()) || !maps.Equal(emails, model.emails) {
-			t.Fatalf("got %s\nwant %s, %v", show(user), show(model.resource()), model.emails)
-		}
-	})
-}
-
-// sameButOrder compares users without the order of their e-mail addresses: a
-// request may take one away and put it back behind the others.
-func sameButOrder(a, b scim.Resource) bool {
-	sorted := func(r scim.Resource) scim.Resource {
-		r = r.Clone()
-		if list, ok := r["emails"].([]any); ok {
-			slices.SortFunc(list, func(a, b any) int { return cmp.Compare(schema.Fingerprint(a), schema.Fingerprint(b)) })
-		}
-		return r
-	}
-	return reflect.DeepEqual(sorted(a), sorted(b))
-}
-
 // Operations of every shape leave a canonical resource behind, and their input
 // alone.
 func TestEveryResultIsCanonical(t *testing.T) {
@@ -255,6 +146,9 @@ func TestEveryResultIsCanonical(t *testing.T) {
 			}
 			before := user.Clone()
 			if after, err := ApplyUser(user, req); err == nil {
+				if user["active"] == false && after["active"] == nil {
+					t.Fatalf("fact 40 (k): %+v made active what was not: %s", req, show(after))
+				}
 				requireCanonical(t, schema.User, after)
 				requireUnchanged(t, user, before)
 				user = after
@@ -271,9 +165,6 @@ func TestEveryResultIsCanonical(t *testing.T) {
 				t.Fatalf("%v is no SCIM error", err)
 			}
 		}
-		if user["active"] == nil {
-			t.Fatalf("active is unassigned in %s", show(user))
-		}
 	})
 }
 
@@ -285,15 +176,7 @@ func requireUnchanged(t *rapid.T, r, before scim.Resource) {
 
 // Whatever the request, the result is canonical and the input untouched.
 func FuzzApply(f *testing.F) {
-	for _, seed := range []string{
-		`[{"op":"add","path":"members","value":[{"display":"Babs Jensen","$ref":"https://example.com/v2/Users/2819c223","value":"2819c223"}]}]`,
-		`[{"op":"remove","path":"members[value eq \"2819c223\"]"},{"op":"remove","path":"members[type eq \"User\"]"}]`,
-		`[{"op":"replace","path":"addresses[type eq \"work\"].streetAddress","value":"1010 Broadway Ave"}]`,
-		`[{"op":"add","path":"emails","value":[{"value":"w@x","type":"home","primary":"True"}]},{"op":"replace","path":"emails[type eq \"work\"].primary","value":true}]`,
-		`[{"op":"replace","value":{"emails":[{"value":"w@x","primary":true},{"value":"v@x","primary":true}],"name.givenName":"x","nickName":"Babs","urn:x:1.0:User:a":[1]}}]`,
-		`[{"op":"add","path":"urn:x:1.0:User","value":{"a":{"b":[]}}},{"op":"remove","path":"urn:x:1.0:User:a.b"}]`,
-		`[{"op":"Remove","path":"emails","value":[{"value":"w@x"}]},{"op":"replace","path":"manager","value":{"value":""}}]`,
-	} {
+	for _, seed := range seeds {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, operations string) {

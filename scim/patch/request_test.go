@@ -11,29 +11,29 @@ import (
 func TestParse(t *testing.T) {
 	t.Run("fact 11: names in any case, no schemas, extra members", func(t *testing.T) {
 		req, err := Parse(object(t, `{"id":"1","operations":[{"name":"addMember","OP":"Add","Path":"members","VALUE":[{"value":"1"}]}]}`))
-		if err != nil || len(req.Operations) != 1 {
+		if err != nil || len(req.operations) != 1 {
 			t.Fatal(req, err)
 		}
-		if op := req.Operations[0]; op.Op != Add || op.Path.String() != "members" || op.Value == nil {
+		if op := req.operations[0]; op.op != opAdd || op.path.String() != "members" || op.value == nil {
 			t.Errorf("got %+v", op)
 		}
 	})
 	t.Run("no operations", func(t *testing.T) {
 		for _, body := range []string{`{"Operations":[]}`, `{"Operations":null}`} {
-			if req, err := Parse(object(t, body)); err != nil || len(req.Operations) != 0 {
+			if req, err := Parse(object(t, body)); err != nil || len(req.operations) != 0 {
 				t.Errorf("%s: %v, %v", body, req, err)
 			}
 		}
 	})
 	t.Run("a value that is null is not absent", func(t *testing.T) {
 		req := request(t, `{"op":"remove","path":"members","Value":null},{"op":"remove","path":"members"}`)
-		if req.Operations[0].Absent || !req.Operations[1].Absent {
-			t.Errorf("got %+v", req.Operations)
+		if req.operations[0].absent || !req.operations[1].absent {
+			t.Errorf("got %+v", req.operations)
 		}
 	})
 	t.Run("an empty path is none", func(t *testing.T) {
 		for _, path := range []string{`""`, `null`, `" "`} {
-			if req := request(t, `{"op":"add","path":`+path+`,"value":{}}`); req.Operations[0].Path != nil {
+			if req := request(t, `{"op":"add","path":`+path+`,"value":{}}`); req.operations[0].path != nil {
 				t.Errorf("%s is a path", path)
 			}
 		}
