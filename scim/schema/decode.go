@@ -20,7 +20,11 @@ func Decode(rt *ResourceType, in map[string]any) (map[string]any, error) {
 		return nil, tooWide(rt.Name)
 	}
 	out := map[string]any{}
-	for _, e := range entries(rt, in) {
+	members := entries(rt, in)
+	if len(members) > MaxAttributes {
+		return nil, tooWide(rt.Name)
+	}
+	for _, e := range members {
 		if err := decodeEntry(rt, out, e); err != nil {
 			return nil, err
 		}
@@ -50,9 +54,21 @@ type entry struct {
 // entries looks the keys of a resource up and puts them in the order in which
 // later ones win: attributes of an extension that stand at the top level, then
 // plain ones, then those named by a path. JSON objects have no order of their
-// own.
+// own. An object under the core schema's URN stands for its members, which give
+// way to the same ones next to it.
 func entries(rt *ResourceType, in map[string]any) []entry {
-	list := make([]entry, 0, len(in))
+	list := appendEntries(make([]entry, 0, len(in)), rt, "", in)
+	slices.SortFunc(list, func(a, b entry) int {
+		if a.rank != b.rank {
+			return a.rank - b.rank
+		}
+		return strings.Compare(a.key, b.key)
+	})
+	return list
+}
+
+// appendEntries appends what entries returns, in no order. Keys start with under.
+func appendEntries(list []entry, rt *ResourceType, under string, in map[string]any) []entry {
 	for key, value := range in {
 		name, err := ParseKey(key, value)
 		if err != nil {
@@ -62,21 +78,21 @@ func entries(rt *ResourceType, in map[string]any) []entry {
 		if !ok || ref.ReadOnly() {
 			continue
 		}
-		e := entry{ref: ref, value: value, key: key, rank: 1}
+		if object, ok := value.(map[string]any); ok && under == "" && ref.AttrName == "" && ref.URN == "" {
+			list = appendEntries(list, rt, key+":", object)
+			continue
+		}
+		e := entry{ref: ref, value: value, key: under + key, rank: 1}
 		switch {
 		case ref.Attr != nil && ref.URN != "" && name.URN == "":
 			e.rank = 0
 		case name.Sub != "" || name.URN != "" && name.Attr != "":
 			e.rank = 2
+		case under != "":
+			e.rank = 0
 		}
 		list = append(list, e)
 	}
-	slices.SortFunc(list, func(a, b entry) int {
-		if a.rank != b.rank {
-			return a.rank - b.rank
-		}
-		return strings.Compare(a.key, b.key)
-	})
 	return list
 }
 

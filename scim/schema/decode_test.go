@@ -89,6 +89,16 @@ func TestDecodeUser(t *testing.T) {
 			`{"userName":"a","emails":[{"value":"1","type":"Work","primary":true,"display":"D"},{"value":"1","type":"home"}]}`,
 		},
 		{
+			"attributes under the core schema's URN are those at the top level",
+			`{"urn:ietf:params:scim:schemas:core:2.0:user":{"USERNAME":"a","emails":[{"value":"a@x"}],"id":"i","name.givenName":"A"},"title":"t"}`,
+			`{"userName":"a","emails":[{"value":"a@x"}],"name":{"givenName":"A"},"title":"t"}`,
+		},
+		{
+			"attributes under the core schema's URN give way, and are one level deep",
+			`{"userName":"a","title":"t","urn:ietf:params:scim:schemas:core:2.0:User":{"userName":"b","nickName":"n","urn:ietf:params:scim:schemas:core:2.0:User":{"title":"c"}}}`,
+			`{"userName":"a","title":"t","nickName":"n"}`,
+		},
+		{
 			"fact 42: a manager as an id",
 			`{"userName":"a","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":"m"}}`,
 			`{"userName":"a","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"manager":{"value":"m"}}}`,
