@@ -20,7 +20,6 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/names"
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
-	scimschema "github.com/rollcall-dev/rollcall/scim/schema"
 )
 
 func TestExplain(t *testing.T) {
@@ -217,49 +216,6 @@ func TestSharedLock(t *testing.T) {
 	release()
 	if len(l.byKey) != 0 {
 		t.Errorf("%d keys are left", len(l.byKey))
-	}
-}
-
-func TestHits(t *testing.T) {
-	users := kind[*v1alpha1.ProvisionedUser]{rt: scimschema.User, lookups: []lookup[*v1alpha1.ProvisionedUser]{
-		{path: attrID}, {path: attrUserName}, {path: attrExternalID}, {path: "emails.value"}, {path: attrDisplay}, {path: "groups.value"},
-	}}
-	for text, want := range map[string]string{
-		`userName eq "a"`:                                           "userName=a",
-		`displayName eq "a"`:                                        "displayName=a",
-		`emails[type eq "work" and value eq "a"]`:                   "emails.value=a",
-		`emails eq "a"`:                                             "emails.value=a",
-		`active eq true and externalId eq "a"`:                      "externalId=a",
-		`urn:x:manager eq "b" and id eq "a"`:                        "id=a",
-		`id eq "a" and urn:x:manager eq "b"`:                        "id=a",
-		`userName eq "a" or userName eq "b" or externalId eq "c"`:   "userName=a userName=b externalId=c",
-		`active eq true and (userName eq "a" or id eq "b")`:         "userName=a id=b",
-		`userName eq "a" or (emails eq "b" and active eq true)`:     "userName=a emails.value=b",
-		`userName eq "a" or active eq true`:                         "",
-		`userName eq "a" or not (userName eq "b")`:                  "",
-		`not (userName eq "a")`:                                     "",
-		`userName sw "a"`:                                           "",
-		`userName ne "a"`:                                           "",
-		`userName eq null`:                                          "",
-		`title eq "a"`:                                              "",
-		`groups eq "a" and active eq true and userName co "b"`:      "groups.value=a",
-		`(userName eq "a" or active eq true) and displayName pr`:    "",
-		`(userName eq "a" or active eq true) and externalId eq "b"`: "externalId=b",
-	} {
-		e, err := filter.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, h := range users.hits(e) {
-			got = append(got, h.path+"="+h.value)
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s looks %q up, want %q", text, got, want)
-		}
-	}
-	if hits := users.hits(nil); hits != nil {
-		t.Errorf("no filter looks %v up", hits)
 	}
 }
 
