@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// Type is the scimType of an error (RFC 7644 section 3.12, table 9).
+// Type is the scimType of an error (RFC 7644 section 3.12, table 9; RFC 9865
+// section 2.1).
 type Type string
 
-// The error types of RFC 7644.
+// The error types of RFC 7644 and, for cursors, of RFC 9865.
 const (
 	InvalidFilter Type = "invalidFilter"
 	TooMany       Type = "tooMany"
@@ -22,6 +23,9 @@ const (
 	InvalidValue  Type = "invalidValue"
 	InvalidVers   Type = "invalidVers"
 	Sensitive     Type = "sensitive"
+	InvalidCursor Type = "invalidCursor"
+	ExpiredCursor Type = "expiredCursor"
+	InvalidCount  Type = "invalidCount"
 )
 
 // Error is an error that a SCIM client is told of. Detail says what was wrong

@@ -10,8 +10,8 @@ import (
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
-// getServiceProviderConfig says what is supported (RFC 7643 section 5), and
-// nothing that isn't.
+// getServiceProviderConfig says what is supported (RFC 7643 section 5, RFC 9865
+// section 4), and nothing that isn't.
 func getServiceProviderConfig(_ context.Context, h *handler, x *exchange) (response, error) {
 	if err := x.refuseFilter(); err != nil {
 		return response{}, err
@@ -23,8 +23,16 @@ func getServiceProviderConfig(_ context.Context, h *handler, x *exchange) (respo
 		"bulk":           map[string]any{"supported": true, "maxOperations": MaxBulkOperations, "maxPayloadSize": h.limits.MaxBody},
 		"filter":         map[string]any{"supported": true, "maxResults": MaxPage},
 		"changePassword": supported(false),
-		"sort":           supported(false),
+		"sort":           supported(true),
 		"etag":           supported(true),
+		"pagination": map[string]any{
+			"cursor":                  true,
+			"index":                   true,
+			"defaultPaginationMethod": "index",
+			"defaultPageSize":         DefaultPage,
+			"maxPageSize":             MaxPage,
+			"cursorTimeout":           int(h.limits.CursorTimeout.Seconds()),
+		},
 		"authenticationSchemes": []any{map[string]any{
 			"type":        "oauthbearertoken",
 			"name":        "OAuth Bearer Token",
@@ -108,9 +116,12 @@ func (x *exchange) answerDocuments(documents []map[string]any) (response, error)
 	if err := x.refuseFilter(); err != nil {
 		return response{}, err
 	}
-	resources := make([]any, len(documents))
+	resources := make([][]byte, len(documents))
 	for i, d := range documents {
-		resources[i] = x.locate(d)
+		var err error
+		if resources[i], err = encode(x.locate(d)); err != nil {
+			return response{}, err
+		}
 	}
-	return answerList(len(resources), 1, resources)
+	return listResponse{TotalResults: len(resources), StartIndex: 1}.answer(resources)
 }

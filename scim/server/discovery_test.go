@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/rollcall-dev/rollcall/scim/server"
 )
@@ -18,10 +19,20 @@ func TestDiscovery(t *testing.T) {
 			"patch/supported", true,
 			"bulk", map[string]any{"supported": true, "maxOperations": 1000, "maxPayloadSize": 4 << 20},
 			"filter", map[string]any{"supported": true, "maxResults": 200},
-			"changePassword/supported", false, "sort/supported", false, "etag/supported", true,
+			"changePassword/supported", false, "sort/supported", true, "etag/supported", true,
 			"authenticationSchemes/0/type", "oauthbearertoken",
 			"meta", map[string]any{"resourceType": "ServiceProviderConfig", "location": s.base + "/ServiceProviderConfig"},
 		)
+	})
+
+	t.Run("RFC 9865 4: how lists are paged", func(t *testing.T) {
+		pagination := map[string]any{
+			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100, "maxPageSize": 200, "cursorTimeout": 3600,
+		}
+		s.do("GET", "/ServiceProviderConfig", "").want(200).has("pagination", pagination)
+		pagination["cursorTimeout"] = 90
+		start(t, server.Options{Limits: server.Limits{CursorTimeout: 90 * time.Second}}).
+			do("GET", "/ServiceProviderConfig", "").want(200).has("pagination", pagination)
 	})
 
 	t.Run("fact 18: Schemas is a ListResponse with the group's schema in it (RFC 7643 7, 8.7, RFC 7644 4)", func(t *testing.T) {

@@ -3,6 +3,11 @@
 //
 //	/{provider}/scim/v2/
 //
+// Searches are for users, for groups, or at that URL itself for both, by GET or by
+// POST to /.search. They may be sorted, and are paged by index or by cursor (RFC
+// 9865). A cursor says itself where to go on, and is signed, so that the server
+// remembers nothing.
+//
 // It speaks to two interfaces: a Backend that knows providers and their tokens,
 // and the scim.Directory of one provider. It stores nothing itself.
 //

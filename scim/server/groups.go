@@ -12,25 +12,6 @@ import (
 // members is the attribute of groups that is only read where it is shown.
 const members = "members"
 
-func listGroups(ctx context.Context, h *handler, x *exchange) (response, error) {
-	s, err := x.params.shape(schema.Group)
-	if err != nil {
-		return response{}, err
-	}
-	q, err := x.params.query(schema.Group)
-	if err != nil {
-		return response{}, err
-	}
-	if s.shows(members) {
-		return h.listWithMembers(ctx, x, s, q)
-	}
-	page, err := x.directory.Groups(ctx, q)
-	if err != nil {
-		return response{}, err
-	}
-	return x.answerPage(s, q, page)
-}
-
 func getGroup(ctx context.Context, _ *handler, x *exchange) (response, error) {
 	s, err := x.params.shape(schema.Group)
 	if err != nil {

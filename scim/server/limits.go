@@ -26,6 +26,13 @@ const (
 	DefaultPage = 100
 	MaxPage     = 200
 
+	// MaxMerged is the index at which a sorted search of users and groups together
+	// ends. Each page of it takes all that is in front of it; cursors don't.
+	MaxMerged = 2000
+
+	// CursorTimeout is how long a cursor is good for.
+	CursorTimeout = time.Hour
+
 	// ReadHeaderTimeout, ReadTimeout, WriteTimeout and IdleTimeout are those of
 	// http.Server. WriteTimeout starts with the request, so it has room for
 	// reading the body and for working on it.
@@ -90,6 +97,8 @@ type Limits struct {
 	ProviderBurst    int
 	FailureRate      float64
 	FailureBurst     int
+	// CursorTimeout counts in whole seconds.
+	CursorTimeout time.Duration
 }
 
 func (l Limits) withDefaults() Limits {
@@ -103,6 +112,7 @@ func (l Limits) withDefaults() Limits {
 	l.ProviderBurst = orDefault(l.ProviderBurst, ProviderBurst)
 	l.FailureRate = orDefault(l.FailureRate, FailureRate)
 	l.FailureBurst = orDefault(l.FailureBurst, FailureBurst)
+	l.CursorTimeout = orDefault(l.CursorTimeout, CursorTimeout)
 	return l
 }
 

@@ -1,59 +1,68 @@
 package server
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/rollcall-dev/rollcall/scim"
+	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
-// listWithMembers is the answer to a search for groups that shows their members.
-// Those of a whole page may be millions, so each group is read and encoded by
-// itself, and the page ends early when it has many members: RFC 7644 section
-// 3.4.2.4 allows fewer resources than count, and itemsPerPage says how many.
-func (h *handler) listWithMembers(ctx context.Context, x *exchange, s shape, q scim.Query) (response, error) {
-	if err := h.admitMemberList(ctx, x); err != nil {
-		return response{}, err
+// encodePage makes JSON of the resources of a page. Groups that are shown with
+// their members are read one by one, because those of a whole page may be
+// millions, and the page ends early when it has many members: RFC 7644 section
+// 3.4.2.4 allows fewer resources than count, and itemsPerPage says how many. Then
+// what is left of the page is in results; a page in front of a cursor loses its
+// beginning.
+func (h *handler) encodePage(ctx context.Context, x *exchange, parts []part, page results, backwards bool) ([][]byte, results, error) {
+	items := page.items
+	if backwards {
+		items = slices.Clone(items)
+		slices.Reverse(items)
 	}
-	q.WithMembers = false
-	page, err := x.directory.Groups(ctx, q)
-	if err != nil {
-		return response{}, err
-	}
-	var body bytes.Buffer
-	fmt.Fprintf(&body, `{"schemas":[%q],"totalResults":%d,"startIndex":%d,"Resources":[`, listResponseURN, page.Total, q.StartIndex)
-	e := json.NewEncoder(&body)
-	e.SetEscapeHTML(false)
-	items, listed := 0, 0
-	for _, found := range page.Resources {
-		if err := ctx.Err(); err != nil {
-			return response{}, fmt.Errorf("list groups: %w", err)
+	var encoded [][]byte
+	listed := 0
+	for i, found := range items {
+		p, resource := parts[found.part], found.resource
+		if p.showsMembers() {
+			if err := ctx.Err(); err != nil {
+				return nil, page, fmt.Errorf("list groups: %w", err)
+			}
+			group, err := x.directory.Group(ctx, resource.ID(), true)
+			if notFound := scim.AsError(err); notFound != nil && notFound.Status == http.StatusNotFound {
+				// Deleted since the search.
+				continue
+			}
+			if err != nil {
+				return nil, page, err
+			}
+			resource = group
+			list, _ := group[members].([]any)
+			if listed += len(list); len(encoded) > 0 && listed > h.limits.MaxListedMembers {
+				items = items[:i]
+				page.earlier, page.later = page.earlier || backwards, page.later || !backwards
+				break
+			}
 		}
-		group, err := x.directory.Group(ctx, found.ID(), true)
-		if notFound := scim.AsError(err); notFound != nil && notFound.Status == http.StatusNotFound {
-			// Deleted since the search.
-			continue
-		}
+		b, err := encode(x.present(p.shape, resource))
 		if err != nil {
-			return response{}, err
+			return nil, page, err
 		}
-		list, _ := group[members].([]any)
-		if listed += len(list); items > 0 && listed > h.limits.MaxListedMembers {
-			break
-		}
-		if items > 0 {
-			body.WriteByte(',')
-		}
-		if err := e.Encode(x.present(s, group)); err != nil {
-			return response{}, fmt.Errorf("encode the answer: %w", err)
-		}
-		items++
+		encoded = append(encoded, b)
 	}
-	fmt.Fprintf(&body, "],\"itemsPerPage\":%d}\n", items)
-	return response{status: http.StatusOK, body: body.Bytes()}, nil
+	if backwards {
+		slices.Reverse(items)
+		slices.Reverse(encoded)
+	}
+	page.items = items
+	return encoded, page, nil
+}
+
+// showsMembers says whether resources of this part are shown with members.
+func (p part) showsMembers() bool {
+	return p.rt == schema.Group && !p.none && p.shape.shows(members)
 }
 
 // admitMemberList waits until there is room for one more list with members. The

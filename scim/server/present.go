@@ -96,12 +96,3 @@ func (x *exchange) identify(res *response, s shape, resource scim.Resource) {
 	res.set("Location", location)
 	res.set("Content-Location", location)
 }
-
-// answerPage is the answer to a search.
-func (x *exchange) answerPage(s shape, q scim.Query, page scim.Page) (response, error) {
-	resources := make([]any, len(page.Resources))
-	for i, r := range page.Resources {
-		resources[i] = x.present(s, r)
-	}
-	return answerList(page.Total, q.StartIndex, resources)
-}

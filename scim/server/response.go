@@ -38,13 +38,22 @@ type response struct {
 
 // answer makes a response with a JSON body.
 func answer(status int, v any) (response, error) {
+	body, err := encode(v)
+	if err != nil {
+		return response{}, err
+	}
+	return response{status: status, body: append(body, '\n')}, nil
+}
+
+// encode makes JSON of a value.
+func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return response{}, fmt.Errorf("encode the answer: %w", err)
+		return nil, fmt.Errorf("encode the answer: %w", err)
 	}
-	return response{status: status, body: b.Bytes()}, nil
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 func noContent() (response, error) {
@@ -73,29 +82,6 @@ func (r response) write(w http.ResponseWriter, requestID string) {
 	w.WriteHeader(r.status)
 	// An error means that the client is gone; nobody is left to be told.
 	_, _ = w.Write(r.body)
-}
-
-// listResponse is the body of a list. Numbers are numbers, and Resources is
-// there even when it is empty: clients insist on both.
-type listResponse struct {
-	Schemas      []string `json:"schemas"`
-	TotalResults int      `json:"totalResults"`
-	StartIndex   int      `json:"startIndex"`
-	ItemsPerPage int      `json:"itemsPerPage"`
-	Resources    []any    `json:"Resources"`
-}
-
-func answerList(total, startIndex int, resources []any) (response, error) {
-	if resources == nil {
-		resources = []any{}
-	}
-	return answer(http.StatusOK, listResponse{
-		Schemas:      []string{listResponseURN},
-		TotalResults: total,
-		StartIndex:   startIndex,
-		ItemsPerPage: len(resources),
-		Resources:    resources,
-	})
 }
 
 // methodError is a 405.
@@ -186,7 +172,7 @@ func (h *handler) record(ctx context.Context, x *exchange, res response, took ti
 	default:
 		return
 	}
-	if x.tokenID == "" {
+	if x.tokenID == "" || x.target.search {
 		return
 	}
 	h.log.InfoContext(ctx, "SCIM write", "request", x.id, "provider", x.provider, "token", x.tokenID,

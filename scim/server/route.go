@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/scim"
@@ -20,28 +21,32 @@ type target struct {
 	endpoint *endpoint
 	// id of a resource; empty for the endpoint itself.
 	id string
+	// search says that the path ends in /.search.
+	search bool
 	// known is false when the path goes on behind the id.
 	known bool
 }
 
-// parseTarget reads /{provider}/scim/v2/{endpoint}/{id}. Slashes at the end and
-// doubled ones count for nothing: they come from Tenant URLs that end in one.
+// parseTarget reads /{provider}/scim/v2/{endpoint}/{id}, where the id, or both,
+// may be missing or be .search. Slashes at the end and doubled ones count for
+// nothing: they come from Tenant URLs that end in one.
 func parseTarget(u *url.URL) target {
 	segments, ok := splitPath(u.EscapedPath())
 	if !ok || len(segments) < 3 || segments[1] != "scim" || segments[2] != "v2" {
 		return target{}
 	}
-	t := target{provider: segments[0]}
-	if len(segments) > 3 {
-		t.endpoint = endpoints[strings.ToLower(segments[3])]
+	t := target{provider: segments[0], endpoint: root}
+	rest := segments[3:]
+	if n := len(rest); n > 0 && strings.EqualFold(rest[n-1], ".search") {
+		t.search, rest = true, rest[:n-1]
 	}
-	if len(segments) > 4 {
-		t.id = segments[4]
-		if strings.EqualFold(t.id, ".search") {
-			t.endpoint, t.id = endpoints[".search"], ""
-		}
+	if len(rest) > 0 {
+		t.endpoint = endpoints[strings.ToLower(rest[0])]
 	}
-	t.known = t.endpoint != nil && len(segments) <= 5
+	if len(rest) > 1 {
+		t.id = rest[1]
+	}
+	t.known = t.endpoint != nil && len(rest) <= 2 && (t.id == "" || !t.search)
 	return t
 }
 
@@ -72,8 +77,9 @@ type method struct {
 type endpoint struct {
 	// name is the path as it is written, without the slash; also for metrics.
 	name string
-	// collection and item are the methods without and with an id.
-	collection, item []method
+	// collection and item are the methods without and with an id, and search those
+	// of /.search.
+	collection, item, search []method
 	// any is for all methods and paths.
 	any operation
 	// rt is the type of the resources, if it is one of this directory.
@@ -84,7 +90,7 @@ var usersEndpoint = &endpoint{
 	name: "Users",
 	rt:   schema.User,
 	collection: []method{
-		{http.MethodGet, listUsers},
+		{http.MethodGet, list(schema.User)},
 		{http.MethodPost, createUser},
 	},
 	item: []method{
@@ -93,13 +99,14 @@ var usersEndpoint = &endpoint{
 		{http.MethodPatch, modifyUser},
 		{http.MethodDelete, deleteUser},
 	},
+	search: []method{{http.MethodPost, postSearch(schema.User)}},
 }
 
 var groupsEndpoint = &endpoint{
 	name: "Groups",
 	rt:   schema.Group,
 	collection: []method{
-		{http.MethodGet, listGroups},
+		{http.MethodGet, list(schema.Group)},
 		{http.MethodPost, createGroup},
 	},
 	item: []method{
@@ -108,6 +115,14 @@ var groupsEndpoint = &endpoint{
 		{http.MethodPatch, modifyGroup},
 		{http.MethodDelete, deleteGroup},
 	},
+	search: []method{{http.MethodPost, postSearch(schema.Group)}},
+}
+
+// root is the base URL itself.
+var root = &endpoint{
+	name:       "/",
+	collection: []method{{http.MethodGet, list(schema.User, schema.Group)}},
+	search:     []method{{http.MethodPost, postSearch(schema.User, schema.Group)}},
 }
 
 // endpoints by lower-case name.
@@ -133,7 +148,6 @@ var endpoints = map[string]*endpoint{
 		name:       "Bulk",
 		collection: []method{{http.MethodPost, doBulk}},
 	},
-	".search": {name: ".search", any: notImplemented},
 }
 
 // operation finds what to do, or the 404, 405 or 501.
@@ -142,10 +156,14 @@ func (t target) operation(verb string) (operation, error) {
 		return t.endpoint.any, nil
 	}
 	var methods []method
-	if t.known {
-		if methods = t.endpoint.collection; t.id != "" {
-			methods = t.endpoint.item
-		}
+	switch {
+	case !t.known:
+	case t.search:
+		methods = t.endpoint.search
+	case t.id != "":
+		methods = t.endpoint.item
+	default:
+		methods = t.endpoint.collection
 	}
 	if methods == nil {
 		return nil, &scim.Error{
@@ -165,8 +183,11 @@ func (t target) operation(verb string) (operation, error) {
 
 // resource is the endpoint's name for metrics and logs.
 func (t target) resource() string {
-	if t.endpoint == nil {
+	switch {
+	case t.endpoint == nil:
 		return ""
+	case t.search && t.endpoint.search != nil:
+		return path.Join(t.endpoint.name, ".search")
 	}
 	return t.endpoint.name
 }

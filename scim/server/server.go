@@ -37,6 +37,10 @@ type Options struct {
 	OnContact func(provider, tokenID string, at time.Time)
 	// OnPanic is called when an operation has panicked.
 	OnPanic func(requestID string, recovered any)
+	// CursorKey signs the cursors of paged searches: 32 random bytes, the same for
+	// all servers behind one URL. nil for a key of this server alone, whose cursors
+	// end with it.
+	CursorKey []byte
 	// Now is the clock; nil for time.Now.
 	Now func() time.Time
 }
@@ -54,6 +58,7 @@ type handler struct {
 	// memberLists has an element for each list of groups with members that is
 	// being made or sent.
 	memberLists chan struct{}
+	cursors     cursorKey
 	providers   *buckets
 	failures    *buckets
 }
@@ -67,6 +72,7 @@ func New(b Backend, o Options) http.Handler {
 		log:     o.Logger,
 		metrics: newMetrics(o.Registerer),
 		now:     o.Now,
+		cursors: newCursorKey(o.CursorKey),
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)

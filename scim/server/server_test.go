@@ -108,7 +108,7 @@ type reply struct {
 func (s *service) do(method, path, body string, header ...string) *reply {
 	s.t.Helper()
 	target := path
-	if strings.HasPrefix(path, "/") {
+	if !strings.HasPrefix(path, "http") {
 		target = s.base + path
 	}
 	r, err := http.NewRequestWithContext(s.t.Context(), method, target, strings.NewReader(body))

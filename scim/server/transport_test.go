@@ -38,7 +38,6 @@ func TestTransport(t *testing.T) {
 			{"GET", s.http.URL + "/entra/scim/v1/Users", 404},
 			{"GET", s.http.URL + "/entra/scim", 404},
 			{"GET", s.http.URL + "/nobody/scim/v2/Users", 404},
-			{"GET", s.http.URL + "/entra/scim/v2", 404},
 			{"GET", s.http.URL + "/%2e%2e/entra/scim/v2/Users", 404},
 			{"GET", "/Nothing", 404},
 			{"GET", "/Users/a/b", 404},
@@ -54,8 +53,12 @@ func TestTransport(t *testing.T) {
 			{"PATCH", "/Me", 501},
 			{"GET", "/Bulk", 405},
 			{"POST", "/Bulk/x", 404},
-			{"POST", "/.search", 501},
-			{"POST", "/Users/.search", 501},
+			{"GET", "/.search", 405},
+			{"PUT", "/Users/.search", 405},
+			{"POST", "/Schemas/.search", 404},
+			{"POST", "/Users/" + unknownID + "/.search", 404},
+			{"POST", "/.search/x", 404},
+			{"POST", s.base, 405},
 		} {
 			s.do(c.method, c.path, "").wantError(c.status, "")
 		}
@@ -65,7 +68,7 @@ func TestTransport(t *testing.T) {
 	t.Run("a 405 says what is allowed (RFC 7644 3.2, RFC 9110 15.5.6)", func(t *testing.T) {
 		s := start(t, server.Options{})
 		for path, want := range map[string]string{
-			"/Users": "GET, POST", "/Groups/" + unknownID: "GET, PUT, PATCH, DELETE", "/Schemas": "GET",
+			"/Users": "GET, POST", "/Groups/" + unknownID: "GET, PUT, PATCH, DELETE", "/Schemas": "GET", "/Users/.search": "POST", "/": "GET",
 		} {
 			if got := s.do("BREW", path, "").want(405).header.Get("Allow"); got != want {
 				t.Errorf("Allow of %s is %q: want %q", path, got, want)

@@ -9,22 +9,6 @@ import (
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
-func listUsers(ctx context.Context, _ *handler, x *exchange) (response, error) {
-	s, err := x.params.shape(schema.User)
-	if err != nil {
-		return response{}, err
-	}
-	q, err := x.params.query(schema.User)
-	if err != nil {
-		return response{}, err
-	}
-	page, err := x.directory.Users(ctx, q)
-	if err != nil {
-		return response{}, err
-	}
-	return x.answerPage(s, q, page)
-}
-
 func getUser(ctx context.Context, _ *handler, x *exchange) (response, error) {
 	s, err := x.params.shape(schema.User)
 	if err != nil {
