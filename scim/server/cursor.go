@@ -51,7 +51,7 @@ type cursorKey struct {
 func newCursorKey(key []byte) cursorKey {
 	if key == nil {
 		key = make([]byte, sha256.Size)
-		rand.Read(key) //nolint:errcheck,gosec // never fails
+		rand.Read(key)
 	}
 	k := cursorKey{key: key}
 	k.id = k.mac(nil, "the id of a key")[:cursorKeyID]

@@ -232,9 +232,8 @@ func TestWalks(t *testing.T) {
 		query += rapid.SampledFrom([]string{"", "&excludedAttributes=members"}).Draw(rt, "shown")
 
 		var forwards, backwards []string
-		next, last := "", ""
+		var next, last string
 		for pages := 0; ; pages++ {
-			last = next
 			count := fmt.Sprint(rapid.IntRange(1, 5).Draw(rt, "count"))
 			r := s.do("GET", path+"?count="+count+"&cursor="+next+query, "").want(200)
 			forwards = append(forwards, r.ids()...)

@@ -132,7 +132,7 @@ func (x *exchange) finder(s search, types []*schema.ResourceType) (finder, error
 			// Checked against the type here, so that no directory has to report it.
 			var e filter.Expr
 			if e, err = filter.ParseFor(rt, s.filter); err == nil {
-				p.filter, f.filteredBy = x.byLocation(e, rt), e.String()
+				p.filter, f.filteredBy = x.asStored(e, rt), e.String()
 			}
 			p.none = err != nil || impossible(p.filter, rt)
 		}
@@ -203,19 +203,20 @@ func unknown(n schema.Name, rt *schema.ResourceType) bool {
 	return !ok
 }
 
-// byLocation puts the id in the place of meta.location, which directories don't
-// know.
-func (x *exchange) byLocation(e filter.Expr, rt *schema.ResourceType) filter.Expr {
+// asStored makes of a filter over what clients see one over what directories know:
+// the id instead of meta.location, and meta.version as it is without the form of an
+// entity tag.
+func (x *exchange) asStored(e filter.Expr, rt *schema.ResourceType) filter.Expr {
 	all := func(terms []filter.Expr) []filter.Expr {
 		out := make([]filter.Expr, len(terms))
 		for i, t := range terms {
-			out[i] = x.byLocation(t, rt)
+			out[i] = x.asStored(t, rt)
 		}
 		return out
 	}
-	isLocation := func(n schema.Name) bool {
+	isMeta := func(n schema.Name, sub string) bool {
 		ref, ok := rt.Find(n)
-		return ok && ref.AttrName == "meta" && ref.SubName == "location"
+		return ok && ref.URN == "" && ref.AttrName == "meta" && ref.SubName == sub
 	}
 	id := schema.Name{Attr: "id"}
 	switch e := e.(type) {
@@ -224,22 +225,30 @@ func (x *exchange) byLocation(e filter.Expr, rt *schema.ResourceType) filter.Exp
 	case filter.Or:
 		return filter.Or{Terms: all(e.Terms)}
 	case filter.Not:
-		return filter.Not{Term: x.byLocation(e.Term, rt)}
+		return filter.Not{Term: x.asStored(e.Term, rt)}
 	case filter.Present:
-		if isLocation(e.Attr) {
+		if isMeta(e.Attr, "location") {
 			return filter.Present{Attr: id}
 		}
 	case filter.Compare:
-		location, ok := e.Value.(string)
-		if !ok || e.Op != filter.Eq && e.Op != filter.Ne || !isLocation(e.Attr) {
+		text, ok := e.Value.(string)
+		if !ok || e.Op != filter.Eq && e.Op != filter.Ne {
 			break
 		}
-		// No resource has the empty id.
-		value := ""
-		if rest, ok := strings.CutPrefix(location, x.location(rt, "")); ok {
-			value, _ = url.PathUnescape(rest)
+		switch {
+		case isMeta(e.Attr, "location"):
+			// No resource has the empty id.
+			value := ""
+			if rest, ok := strings.CutPrefix(text, x.location(rt, "")); ok {
+				value, _ = url.PathUnescape(rest)
+			}
+			return filter.Compare{Attr: id, Op: e.Op, Value: value}
+		case isMeta(e.Attr, "version"):
+			if tag, ok := strings.CutPrefix(text, `W/"`); ok {
+				e.Value = strings.TrimSuffix(tag, `"`)
+			}
 		}
-		return filter.Compare{Attr: id, Op: e.Op, Value: value}
+		return e
 	}
 	return e
 }

@@ -258,6 +258,26 @@ func TestSearchOfTheRoot(t *testing.T) {
 	})
 }
 
+func TestSearchByVersion(t *testing.T) {
+	s := start(t, server.Options{})
+	alice, bob := s.createUser("alice"), s.createUser("bob")
+	version := s.do("GET", "/Users/"+alice, "").want(200).get("meta/version").(string)
+	for _, c := range []struct {
+		name, filter string
+		want         []string
+	}{
+		{"RFC 7643 3.1: the version that meta.version shows", fmt.Sprintf("meta.version eq %q", version), []string{alice}},
+		{"RFC 7643 3.1: all but that version", fmt.Sprintf("meta.version ne %q", version), []string{bob}},
+		{"RFC 7643 3.1: a version that nobody has", `meta.version eq "W/\"x\""`, []string{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := s.do("GET", "/Users?filter="+url.QueryEscape(c.filter), "").want(200).ids(); !slices.Equal(got, c.want) {
+				t.Errorf("%s finds %v: want %v", c.filter, got, c.want)
+			}
+		})
+	}
+}
+
 func TestSearchByLocation(t *testing.T) {
 	s := start(t, server.Options{})
 	alice, bob := s.createUser("alice"), s.createUser("bob")
