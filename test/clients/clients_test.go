@@ -62,3 +62,23 @@ func TestScripts(t *testing.T) {
 		})
 	}
 }
+
+func TestGallery(t *testing.T) {
+	if n := len(Gallery()); n != 25 {
+		t.Errorf("there are %d tests: Microsoft's list has 25", n)
+	}
+	runChecks(t, append(Gallery(), GalleryRequirements()...))
+}
+
+func TestValidator(t *testing.T) { runChecks(t, Validator()) }
+
+func runChecks(t *testing.T, checks []Check) {
+	s := start(t)
+	for _, check := range checks {
+		t.Run(check.Name, func(t *testing.T) {
+			if err := check.Run(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

@@ -141,10 +141,10 @@ func (s *Server) checkList(body map[string]any, whole bool) error {
 	for i, e := range resources {
 		object, ok := e.(map[string]any)
 		if !ok {
-			return fmt.Errorf("Resources/%d is no object", i)
+			return fmt.Errorf("element %d of Resources is no object", i)
 		}
 		if err := s.checkResource(object, whole); err != nil {
-			return fmt.Errorf("Resources/%d: %w", i, err)
+			return fmt.Errorf("in Resources/%d: %w", i, err)
 		}
 	}
 	return nil
