@@ -14,6 +14,7 @@ var (
 	anyRFC    = regexp.MustCompile(`(?i)rfc ?-?(7643|7644|9865)`)
 	separator = regexp.MustCompile(`, and |, | and `)
 	aside     = regexp.MustCompile(`\s*\([\s,;:]*\)`)
+	dangling  = regexp.MustCompile(`\([\s,;:]+`)
 )
 
 // Marks returns what a test's name says that it proves: "fact 40a",
@@ -55,6 +56,7 @@ func Marks(name string) ([]string, error) {
 // plain returns a name without its marks.
 func plain(name string) string {
 	name = rfcMark.ReplaceAllString(factMark.ReplaceAllString(name, ""), "")
-	name = aside.ReplaceAllString(name, "")
-	return strings.TrimSpace(strings.TrimLeft(name, ":,; "))
+	name = dangling.ReplaceAllString(aside.ReplaceAllString(name, ""), "(")
+	name = strings.TrimSuffix(name, ", "+ellipsis)
+	return strings.Trim(name, ":,; ")
 }

@@ -20,6 +20,8 @@ func TestMarks(t *testing.T) {
 		{"facts 8, 10 and 12: a title", []string{"fact 8", "fact 10", "fact 12"}, "a title"},
 		{"facts 56-58, 60: a title", []string{"fact 56", "fact 57", "fact 58", "fact 60"}, "a title"},
 		{"fact 6, RFC 7643 2.1, 2.5: a title (RFC 9110 15.5.6)", []string{"fact 6", "RFC 7643 2.1", "RFC 7643 2.5"}, "a title (RFC 9110 15.5.6)"},
+		{"a title (RFC 7644 3.2, RFC 9110 15.5.6)", []string{"RFC 7644 3.2"}, "a title (RFC 9110 15.5.6)"},
+		{"facts 1, 2: a title, …", []string{"fact 1", "fact 2"}, "a title"},
 		{"fact 37", []string{"fact 37"}, ""},
 		{"the order of the facts, and 7 artefacts 8", nil, "the order of the facts, and 7 artefacts 8"},
 	} {
