@@ -83,8 +83,9 @@ vet: ## Run go vet on everything, integration tests included.
 	go vet -tags integration ./...
 
 .PHONY: verify
-verify: vet ## Fail if generated files, formatting or go.mod are not what they should be.
+verify: vet ## Fail if generated files, formatting or go.mod are not what they should be, or a requirement has no test.
 	@go mod tidy -diff
+	@go run ./hack/conformance --check
 	@unformatted=$$(gofmt -l api cmd controllers hack internal scim test webhook) && \
 		if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \

@@ -27,7 +27,7 @@ func readFacts(page string) ([]requirement, error) {
 			}
 			texts = append(texts, m[2])
 			open = true
-		case open && strings.HasPrefix(line, "    "):
+		case open && strings.HasPrefix(line, "   "):
 			texts[len(texts)-1] += " " + strings.TrimSpace(line)
 		default:
 			open = false

@@ -14,7 +14,7 @@ const facts = `# Facts
 ## One
 
 1. **Names** go over
-    two lines.
+   two lines.
 2. **Paths**: (a) first; (b) second (c) third.
 
 Not a fact.

@@ -18,6 +18,9 @@ fails if a section or a fact has no test, if a test that is listed may be skippe
 runs every one of them, so what is listed here passes.
 `
 
+// mostNames is how many tests of one function are named; the rest is counted.
+const mostNames = 6
+
 // render writes the page.
 func render(requirements []requirement) string {
 	var b strings.Builder
@@ -60,8 +63,12 @@ func evidence(tests []proof.Test) string {
 			label = path.Base(t.File)
 		}
 		line := fmt.Sprintf("[%s](../../%s)", cell(label), t.File)
+		more := ""
+		if left := len(names) - mostNames; left > 1 {
+			names, more = names[:mostNames], fmt.Sprintf("; and %d more", left)
+		}
 		if len(names) > 0 {
-			line += ": " + strings.Join(names, "; ")
+			line += ": " + strings.Join(names, "; ") + more
 		}
 		groups = append(groups, line)
 	}

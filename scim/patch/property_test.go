@@ -147,7 +147,7 @@ func TestEveryResultIsCanonical(t *testing.T) {
 			before := user.Clone()
 			if after, err := ApplyUser(user, req); err == nil {
 				if user["active"] == false && after["active"] == nil {
-					t.Fatalf("fact 40 (k): %+v made active what was not: %s", req, show(after))
+					t.Fatalf("fact 40k: %+v made active what was not: %s", req, show(after))
 				}
 				requireCanonical(t, schema.User, after)
 				requireUnchanged(t, user, before)

@@ -78,7 +78,7 @@ func TestCursors(t *testing.T) {
 			has("itemsPerPage", 3)
 	})
 
-	t.Run("RFC 9865 2.1: invalidCursor", func(t *testing.T) {
+	t.Run("RFC 9865 2.1, 5.2: invalidCursor for what was made up, or for another search or provider", func(t *testing.T) {
 		good := s.do("GET", "/Users?cursor&count=2", "").want(200).cursor("nextCursor")
 		for _, query := range []string{
 			"/Users?cursor=x", "/Users?cursor=%zz", "/Users?cursor=%ff", "/Users?cursor=" + good + "A", "/Users?cursor=" + good[:len(good)-1],
@@ -98,7 +98,7 @@ func TestCursors(t *testing.T) {
 		}
 	})
 
-	t.Run("RFC 9865 2.2: one of cursor and startIndex", func(t *testing.T) {
+	t.Run("RFC 9865 2.4: one of cursor and startIndex", func(t *testing.T) {
 		s.do("GET", "/Users?cursor&startIndex=2", "").wantError(400, "invalidValue")
 	})
 }
@@ -259,7 +259,7 @@ func TestWalks(t *testing.T) {
 			rt.Errorf("backwards %s%s: %v, want %v", path, query, got, want)
 		}
 	}
-	t.Run("RFC 9865 2: cursors see what stays exactly once", func(t *testing.T) { rapid.Check(t, walk) })
+	t.Run("RFC 9865 2, 2.2: cursors see what stays exactly once, in order", func(t *testing.T) { rapid.Check(t, walk) })
 }
 
 // only returns the ids that are among those that count.

@@ -118,7 +118,7 @@ func TestServiceProviderConfigIsTrue(t *testing.T) {
 		s.do("PATCH", "/Users/"+users[2], fmt.Sprintf(change, "2"), "If-Match", tag).wantError(http.StatusPreconditionFailed, "")
 	})
 
-	t.Run("pagination (facts 21, 33, RFC 9865 4)", func(t *testing.T) {
+	t.Run("pagination (facts 21, 33, RFC 9865 2.4, 4)", func(t *testing.T) {
 		if config.get("pagination") == nil {
 			s.do("GET", "/Users?cursor=&count=5", "").want(200).has("nextCursor", nil)
 			return

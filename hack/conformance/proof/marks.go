@@ -11,7 +11,9 @@ var (
 	factMark = regexp.MustCompile(`(?i)\bfacts? (\d+[a-z]?(?:[-–]\d+[a-z]?)?(?:(?:,| and|, and) \d+[a-z]?(?:[-–]\d+[a-z]?)?)*)\b`)
 	rfcMark  = regexp.MustCompile(`\bRFC (7643|7644|9865) (\d+(?:\.\d+)*(?:(?:,| and|, and) \d+(?:\.\d+)*)*)\b`)
 	// anyRFC finds those that rfcMark doesn't understand.
-	anyRFC    = regexp.MustCompile(`(?i)rfc ?-?(7643|7644|9865)`)
+	anyRFC = regexp.MustCompile(`(?i)rfc ?-?(7643|7644|9865)`)
+	// anyPart is a part of a fact as the page of facts writes it.
+	anyPart   = regexp.MustCompile(`(?i)\bfacts? \d+ ?\([a-z]\)`)
 	separator = regexp.MustCompile(`, and |, | and `)
 	aside     = regexp.MustCompile(`\s*\([\s,;:]*\)`)
 	dangling  = regexp.MustCompile(`\([\s,;:]+`)
@@ -20,6 +22,9 @@ var (
 // Marks returns what a test's name says that it proves: "fact 40a",
 // "RFC 7644 3.4.2.2".
 func Marks(name string) ([]string, error) {
+	if part := anyPart.FindString(name); part != "" {
+		return nil, fmt.Errorf("%q: name a part of a fact as in fact 40a, not %s", name, part)
+	}
 	var marks []string
 	for _, m := range factMark.FindAllStringSubmatch(name, -1) {
 		for _, item := range separator.Split(m[1], -1) {
@@ -58,5 +63,8 @@ func plain(name string) string {
 	name = rfcMark.ReplaceAllString(factMark.ReplaceAllString(name, ""), "")
 	name = dangling.ReplaceAllString(aside.ReplaceAllString(name, ""), "(")
 	name = strings.TrimSuffix(name, ", "+ellipsis)
-	return strings.Trim(name, ":,; ")
+	if name = strings.Trim(name, ":,; "); strings.Trim(name, ":,; "+ellipsis) == "" {
+		return ""
+	}
+	return name
 }

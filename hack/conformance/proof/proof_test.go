@@ -23,6 +23,7 @@ func TestMarks(t *testing.T) {
 		{"a title (RFC 7644 3.2, RFC 9110 15.5.6)", []string{"RFC 7644 3.2"}, "a title (RFC 9110 15.5.6)"},
 		{"facts 1, 2: a title, …", []string{"fact 1", "fact 2"}, "a title"},
 		{"fact 37", []string{"fact 37"}, ""},
+		{"fact 37: … …", []string{"fact 37"}, ""},
 		{"the order of the facts, and 7 artefacts 8", nil, "the order of the facts, and 7 artefacts 8"},
 	} {
 		marks, err := Marks(tc.name)
@@ -33,7 +34,7 @@ func TestMarks(t *testing.T) {
 			t.Errorf("%q is plainly %q, want %q", tc.name, got, tc.plain)
 		}
 	}
-	for _, name := range []string{"RFC 7644 section 3.4", "rfc7643 4", "RFC 7644 table 3", "facts 9-7", "facts 40a-40c"} {
+	for _, name := range []string{"RFC 7644 section 3.4", "rfc7643 4", "RFC 7644 table 3", "facts 9-7", "facts 40a-40c", "fact 40 (a)", "facts 57(c)"} {
 		if marks, err := Marks(name); err == nil {
 			t.Errorf("%q: %q, want an error", name, marks)
 		}
