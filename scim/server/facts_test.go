@@ -109,8 +109,8 @@ func TestFacts(t *testing.T) {
 
 	t.Run("fact 73: what validators make up is taken, and what they remove too much is refused as a whole", func(t *testing.T) {
 		s := start(t, server.Options{})
-		r := s.do("POST", "/Users", `{"userName":"validator","timezone":"QWERTY","locale":"ZZ ZZ","preferredLanguage":"?","profileUrl":"no URL"}`).want(201).
-			has("timezone", "QWERTY", "locale", "ZZ ZZ", "preferredLanguage", "?", "profileUrl", "no URL")
+		r := s.do("POST", "/Users", `{"userName":"validator","timezone":"QWERTY","locale":"ZZ-QQ","preferredLanguage":"?","profileUrl":"no URL"}`).want(201).
+			has("timezone", "QWERTY", "locale", "ZZ-QQ", "preferredLanguage", "?", "profileUrl", "no URL")
 		s.patch("/Users/"+r.id(), `{"op":"remove","path":"timezone"},{"op":"remove","path":"userName"}`).wantError(400, "mutability")
 		s.do("GET", "/Users/"+r.id(), "").want(200).has("timezone", "QWERTY", "userName", "validator")
 	})
