@@ -3,7 +3,6 @@ package scim
 import (
 	"encoding/json"
 	"fmt"
-	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -99,7 +98,7 @@ func BenchmarkVersion(b *testing.B) {
 			for i := range n {
 				ids[fmt.Sprintf("7f4bc1a3-285e-48ae-8202-5accb43%05d", i)] = true
 			}
-			var members iter.Seq[string] = maps.Keys(ids)
+			members := maps.Keys(ids)
 			group := Resource{"id": "g", "displayName": "G"}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -193,9 +193,7 @@ func (n naive) compares(e Compare, object map[string]any) (holds, legal bool) {
 		found = values
 	}
 	if k == valued {
-		name := e.Attr
-		name.Sub = "value"
-		k = kinds[n.rt][strings.ToLower(schema.Name{Attr: name.Attr, Sub: "value"}.String())]
+		k = kinds[n.rt][strings.ToLower(schema.Name{Attr: e.Attr.Attr, Sub: "value"}.String())]
 	}
 	ordering := slices.Contains([]Op{Gt, Ge, Lt, Le}, e.Op)
 	literal := asText(e.Value)

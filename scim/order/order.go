@@ -118,7 +118,7 @@ func (o Order) Key(resource map[string]any) Key {
 				v = object[o.ref.Sub.Name]
 			}
 		}
-		k.Value, k.Missing = comparable(o.ref.Target(), v)
+		k.Value, k.Missing = sortable(o.ref.Target(), v)
 	}
 	return k
 }
@@ -140,8 +140,8 @@ func preferred(v any) any {
 	return list[0]
 }
 
-// comparable writes a value so that the order of the bytes is that of the values.
-func comparable(a *schema.Attribute, v any) (value string, missing bool) {
+// sortable writes a value so that the order of the bytes is that of the values.
+func sortable(a *schema.Attribute, v any) (value string, missing bool) {
 	switch v := v.(type) {
 	case string:
 		if a.Type == schema.DateTime {
@@ -223,7 +223,8 @@ func Cut[T any](o Order, items []T, key func(T) Key, w Window) (page []T, earlie
 	}
 	slices.SortFunc(all, func(a, b keyed) int { return o.Compare(a.key, b.key) })
 	count := max(w.Count, 0)
-	start, end := 0, len(all)
+	var start int
+	end := len(all)
 	switch {
 	case w.After != nil:
 		start, _ = slices.BinarySearchFunc(all, *w.After, func(k keyed, after Key) int {

@@ -1,11 +1,11 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -155,13 +155,26 @@ func (s *service) send(r *http.Request) *reply {
 	if err := json.Unmarshal(raw, &rep.body); err != nil {
 		s.t.Fatalf("%s %s: body %s: %v", r.Method, r.URL, raw, err)
 	}
-	if bytes.Contains(raw, []byte("null")) && rep.status < 400 {
+	if hasNull(rep.body) {
 		s.t.Errorf("%s %s: null in %s", r.Method, r.URL, raw)
 	}
 	if rep.status >= 400 {
 		rep.checkError()
 	}
 	return rep
+}
+
+func hasNull(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), hasNull)
+	case []any:
+		return slices.ContainsFunc(v, hasNull)
+	default:
+		return false
+	}
 }
 
 // checkError checks the body of an error: fact 3.
