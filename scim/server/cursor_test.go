@@ -93,8 +93,18 @@ func TestCursors(t *testing.T) {
 	})
 
 	t.Run("RFC 9865 2.1: invalidCount", func(t *testing.T) {
-		for _, query := range []string{"count=0", "count=-1", "count=many", "count=%zz", "count=1.5"} {
+		for _, query := range []string{"count=many", "count=%zz", "count=1.5"} {
 			s.do("GET", "/Users?cursor&"+query, "").wantError(400, "invalidCount")
+		}
+	})
+
+	t.Run("RFC 9865 2: a count of 0, or below, asks for the total alone", func(t *testing.T) {
+		total := s.do("GET", "/Users?count=0", "").want(200).get("totalResults")
+		for _, query := range []string{"count=0", "count=-1"} {
+			r := s.do("GET", "/Users?cursor&"+query, "").want(200).has("totalResults", total, "itemsPerPage", 0)
+			if r.body["nextCursor"] != nil || r.body["previousCursor"] != nil || len(r.body["Resources"].([]any)) > 0 {
+				t.Errorf("a page: %s", r.raw)
+			}
 		}
 	})
 

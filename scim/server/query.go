@@ -221,9 +221,9 @@ func (p params) order(s *search) error {
 	return nil
 }
 
-// page reads which page is wanted: by index, anything below 1 starts at 1 and a
-// negative count is 0 (RFC 7644 section 3.4.2.4); by cursor, a count is positive
-// (RFC 9865 section 2). A large count is as much as a page has.
+// page reads which page is wanted: anything below 1 starts at 1, a negative count
+// is 0, which asks for the total alone (RFC 7644 section 3.4.2.4, RFC 9865 section
+// 2), and a large count is as much as a page has.
 func (p params) page(s *search) (err error) {
 	if s.startIndex, err = p.number(startIndexParam, 1); err != nil {
 		return err
@@ -237,8 +237,8 @@ func (p params) page(s *search) (err error) {
 		return scim.BadRequest(scim.InvalidValue, "a search is paged by startIndex or by cursor: send one of them")
 	}
 	s.count, err = p.number(countParam, DefaultPage)
-	if s.byCursor && (err != nil || s.count < 1) {
-		return scim.BadRequest(scim.InvalidCount, "with a cursor, count is a whole number from 1 to %d", MaxPage)
+	if s.byCursor && err != nil {
+		return scim.BadRequest(scim.InvalidCount, "count is a whole number, %d at most", MaxPage)
 	}
 	s.count = min(max(s.count, 0), MaxPage)
 	return err

@@ -97,6 +97,10 @@ func (h *handler) search(ctx context.Context, x *exchange, types []*schema.Resou
 		l.StartIndex = s.startIndex
 		return l.answer(resources)
 	}
+	if s.count == 0 {
+		// No page, so there is none before or after it.
+		return l.answer(resources)
+	}
 	previous, next := page.cursors(f, at)
 	if l.PreviousCursor, err = h.sealed(previous, query); err != nil {
 		return response{}, err
