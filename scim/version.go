@@ -7,7 +7,7 @@ import (
 	"iter"
 	"maps"
 
-	"github.com/rollcall-dev/rollcall/scim/schema"
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 )
 
 // Version returns the meta.version of a canonical resource: a short string of
@@ -25,7 +25,7 @@ func Version(r Resource, members iter.Seq[string]) string {
 		content["meta"] = meta
 	}
 	h := sha256.New()
-	h.Write([]byte(schema.Fingerprint(content)))
+	h.Write([]byte(tree.Fingerprint(content)))
 	if members != nil {
 		// A sum doesn't depend on the order. Each id is hashed on its own, so that
 		// no other set of ids has the same sum but by chance.

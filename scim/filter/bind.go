@@ -3,6 +3,7 @@ package filter
 import (
 	"iter"
 
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -76,7 +77,7 @@ func anyKeys(n schema.Name) (field, bool) {
 	key := schema.Name{Attr: n.Attr}.String()
 	return field{
 		name: key,
-		get:  func(m map[string]any) any { return m[schema.Key(m, key)] },
+		get:  func(m map[string]any) any { return m[tree.Key(m, key)] },
 		sub:  n.Sub,
 	}, n.URN == ""
 }
@@ -308,7 +309,7 @@ func (f field) value(v any) any {
 	case f.subAttr != nil:
 		return object[f.subAttr.Name]
 	case f.sub != "":
-		return object[schema.Key(object, f.sub)]
+		return object[tree.Key(object, f.sub)]
 	default:
 		return object["value"]
 	}

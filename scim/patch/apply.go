@@ -7,6 +7,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -239,9 +240,9 @@ func (e *engine) applySchema(op opName, urn string, value any) error {
 	if list, ok := value.([]any); ok && len(list) == 1 {
 		value = list[0]
 	}
-	key := schema.Key(e.resource, urn)
+	key := tree.Key(e.resource, urn)
 	switch {
-	case op == opRemove, schema.Clean(value) == nil && !isObject(value):
+	case op == opRemove, tree.Clean(value) == nil && !isObject(value):
 		delete(e.resource, key)
 		return nil
 	case e.rt.Extension(urn) != nil:
@@ -253,10 +254,10 @@ func (e *engine) applySchema(op opName, urn string, value any) error {
 		return scim.BadRequest(scim.InvalidValue, "%s is an extension: value must be an object of its attributes", urn)
 	}
 	for _, m := range members(object) {
-		if schema.IsPassword(m.key) {
+		if tree.IsPassword(m.key) {
 			continue
 		}
-		if err := e.assign(schema.Ref{URN: urn, AttrName: m.key}, schema.Clean(m.value)); err != nil {
+		if err := e.assign(schema.Ref{URN: urn, AttrName: m.key}, tree.Clean(m.value)); err != nil {
 			return err
 		}
 	}
@@ -274,7 +275,7 @@ func (e *engine) assign(ref schema.Ref, value any) error {
 	if ref.URN == "" {
 		return put(e.resource, ref.AttrName, value)
 	}
-	urn := schema.Key(e.resource, ref.URN)
+	urn := tree.Key(e.resource, ref.URN)
 	ext, _ := e.resource[urn].(map[string]any)
 	if ext == nil {
 		if value == nil {
@@ -284,7 +285,7 @@ func (e *engine) assign(ref schema.Ref, value any) error {
 	}
 	key := ref.AttrName
 	if ref.Attr == nil {
-		key = schema.Key(ext, key)
+		key = tree.Key(ext, key)
 	}
 	if err := put(ext, key, value); err != nil {
 		return err
@@ -318,7 +319,7 @@ func (e *engine) applyCustom(op opName, ref schema.Ref, f filter.Expr, value any
 	}
 	current := ref.Get(e.resource)
 	sentObject := isObject(value)
-	value = schema.Clean(value)
+	value = tree.Clean(value)
 	if ref.SubName != "" {
 		object, _ := current.(map[string]any)
 		if object == nil {
@@ -327,7 +328,7 @@ func (e *engine) applyCustom(op opName, ref schema.Ref, f filter.Expr, value any
 		if op == opRemove {
 			value = nil
 		}
-		if err := put(object, schema.Key(object, ref.SubName), value); err != nil {
+		if err := put(object, tree.Key(object, ref.SubName), value); err != nil {
 			return err
 		}
 		if len(object) == 0 {
@@ -350,7 +351,7 @@ func (e *engine) applyCustom(op opName, ref schema.Ref, f filter.Expr, value any
 				// Nil when there was nothing in it but what is dropped.
 				object, _ := value.(map[string]any)
 				for key, v := range object {
-					if err := put(current, schema.Key(current, key), v); err != nil {
+					if err := put(current, tree.Key(current, key), v); err != nil {
 						return err
 					}
 				}

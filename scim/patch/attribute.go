@@ -5,6 +5,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -30,7 +31,7 @@ func (e *engine) applySingle(op opName, ref schema.Ref, f filter.Expr, value any
 				return err
 			}
 		} else if current == nil || !matches(current) {
-			if op == opRemove || schema.Clean(value) == nil {
+			if op == opRemove || tree.Clean(value) == nil {
 				return nil
 			}
 			return noTarget(a)
@@ -150,7 +151,7 @@ func (e *engine) changeSelected(op opName, ref schema.Ref, f filter.Expr, value 
 		return err
 	}
 	changed := values.change(selected, change)
-	if len(selected) == 0 && op != opRemove && schema.Clean(value) != nil {
+	if len(selected) == 0 && op != opRemove && tree.Clean(value) != nil {
 		object, err := missing(op, ref.Attr, f)
 		if err != nil {
 			return err

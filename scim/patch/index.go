@@ -2,6 +2,7 @@ package patch
 
 import (
 	"github.com/rollcall-dev/rollcall/scim/fold"
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -47,7 +48,7 @@ func (x *index) remove(i int, value any) {
 func description(a *schema.Attribute, v any, withType bool) string {
 	object, ok := v.(map[string]any)
 	if !ok {
-		return schema.Fingerprint(v)
+		return tree.Fingerprint(v)
 	}
 	about := map[string]any{}
 	_, hasValue := object["value"]
@@ -70,7 +71,7 @@ func description(a *schema.Attribute, v any, withType bool) string {
 		}
 		about[name] = v
 	}
-	return schema.Fingerprint(about)
+	return tree.Fingerprint(about)
 }
 
 // textKey is equal for texts that filters take for equal.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -116,7 +117,7 @@ func (m *membership) applySelected(op opName, f filter.Expr, value any, members 
 		return nil
 	}
 	ids, ok := listedIDs(f, nil)
-	if !ok || op == opReplace && len(ids) > 1 && schema.Clean(value) != nil {
+	if !ok || op == opReplace && len(ids) > 1 && tree.Clean(value) != nil {
 		var err error
 		if ids, err = m.scan(f); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -43,7 +44,7 @@ type operation struct {
 // json.Number or float64). Its schemas may be missing, and names and op are
 // understood in any case. No operations are a request that does nothing.
 func Parse(body map[string]any) (*Request, error) {
-	raw, ok := body[schema.Key(body, "Operations")]
+	raw, ok := body[tree.Key(body, "Operations")]
 	if !ok {
 		return nil, scim.BadRequest(scim.InvalidSyntax, "the body has no Operations: send {\"schemas\": [...], \"Operations\": [...]}")
 	}
@@ -72,14 +73,14 @@ func parseOperation(v any) (op operation, err error) {
 	if !ok {
 		return op, scim.BadRequest(scim.InvalidSyntax, "must be an object with op, path and value")
 	}
-	name, _ := object[schema.Key(object, "op")].(string)
+	name, _ := object[tree.Key(object, "op")].(string)
 	switch op.op = opName(strings.ToLower(name)); op.op {
 	case opAdd, opReplace, opRemove:
 	default:
 		op.op = ""
 		return op, scim.BadRequest(scim.InvalidSyntax, "op must be add, replace or remove")
 	}
-	switch path := object[schema.Key(object, "path")].(type) {
+	switch path := object[tree.Key(object, "path")].(type) {
 	case nil:
 	case string:
 		if strings.TrimSpace(path) == "" {
@@ -93,14 +94,14 @@ func parseOperation(v any) (op operation, err error) {
 	default:
 		return op, scim.BadRequest(scim.InvalidSyntax, "path must be a string")
 	}
-	value, ok := object[schema.Key(object, "value")]
+	value, ok := object[tree.Key(object, "value")]
 	if !ok && op.op != opRemove {
 		return op, scim.BadRequest(scim.InvalidValue, "%s needs a value; to unassign, send null or use remove", op.op)
 	}
 	if n := longest(value); n > MaxValues {
 		return op, tooLarge("%d values, the most in one operation is %d: send several requests", n, MaxValues)
 	}
-	if n := schema.Widest(value); n > schema.MaxAttributes {
+	if n := tree.Widest(value); n > schema.MaxAttributes {
 		return op, tooLarge("an object with %d members, the most is %d", n, schema.MaxAttributes)
 	}
 	op.value, op.absent = value, !ok

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 )
 
 // Decode makes the canonical form of a resource that a client sent in POST or
@@ -117,10 +119,10 @@ func decodeEntry(rt *ResourceType, out map[string]any, e entry) error {
 	}
 	var value any
 	if ref.Attr == nil {
-		if Widest(e.value) > MaxAttributes {
+		if tree.Widest(e.value) > MaxAttributes {
 			return tooWide(ref.String())
 		}
-		value = Clean(e.value)
+		value = tree.Clean(e.value)
 	} else {
 		if ref.Sub != nil && ref.Attr.MultiValued {
 			// emails.value says not which of the e-mail addresses.
@@ -144,36 +146,19 @@ func decodeEntry(rt *ResourceType, out map[string]any, e entry) error {
 	}
 	object := out
 	if ref.URN != "" {
-		object = child(object, Key(object, ref.URN))
+		object = child(object, tree.Key(object, ref.URN))
 	}
 	key := ref.AttrName
 	if ref.Attr == nil {
-		key = Key(object, key)
+		key = tree.Key(object, key)
 	}
 	if ref.SubName == "" {
 		object[key] = value
 		return nil
 	}
 	object = child(object, key)
-	object[Key(object, ref.SubName)] = value
+	object[tree.Key(object, ref.SubName)] = value
 	return nil
-}
-
-// Widest returns how many members the widest JSON object within a value has.
-func Widest(v any) int {
-	n := 0
-	switch v := v.(type) {
-	case []any:
-		for _, e := range v {
-			n = max(n, Widest(e))
-		}
-	case map[string]any:
-		n = len(v)
-		for _, e := range v {
-			n = max(n, Widest(e))
-		}
-	}
-	return n
 }
 
 func tooWide(name string) error {
@@ -196,21 +181,21 @@ func decodeExtension(rt *ResourceType, out map[string]any, urn string, value any
 	}
 	ext := rt.Extension(urn)
 	if ext == nil {
-		if Widest(value) > MaxAttributes {
+		if tree.Widest(value) > MaxAttributes {
 			return tooWide(urn)
 		}
 		// The copy is deep, because attributes named by a path may come on top.
-		if object, ok := Clean(value).(map[string]any); ok {
-			into := child(out, Key(out, urn))
+		if object, ok := tree.Clean(value).(map[string]any); ok {
+			into := child(out, tree.Key(out, urn))
 			for key, v := range object {
-				into[Key(into, key)] = v
+				into[tree.Key(into, key)] = v
 			}
 		}
 		return nil
 	}
 	object, ok := value.(map[string]any)
 	if !ok {
-		if isEmpty(value) {
+		if tree.Empty(value) {
 			return nil
 		}
 		return &Error{Attribute: ext.ID, Msg: "expected an object, got " + kindOf(value)}

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 )
 
 // object reads JSON the way the server does.
@@ -370,7 +372,7 @@ func requireCanonical(t *testing.T, rt *ResourceType, resource map[string]any) {
 	t.Helper()
 	var check func(path string, v any)
 	check = func(path string, v any) {
-		if isEmpty(v) {
+		if tree.Empty(v) {
 			t.Fatalf("%s is empty in %s", path, show(resource))
 		}
 		switch v := v.(type) {

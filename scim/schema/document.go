@@ -3,6 +3,8 @@ package schema
 import (
 	"maps"
 	"slices"
+
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 )
 
 // The URNs of the discovery documents (RFC 7643 sections 5 to 7).
@@ -17,7 +19,7 @@ const (
 func Schemas(rt *ResourceType, resource map[string]any) []string {
 	urns := []string{rt.Core.ID}
 	for _, key := range slices.Sorted(maps.Keys(resource)) {
-		if hasURN(key) && !isEmpty(resource[key]) {
+		if hasURN(key) && !tree.Empty(resource[key]) {
 			urns = append(urns, key)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 )
 
 // Name is an attribute as a client names it: URN:attr.sub, where all but attr
@@ -99,7 +101,7 @@ func (r Ref) ReadOnly() bool {
 // nil when there is none.
 func (r Ref) Get(resource map[string]any) any {
 	if r.URN != "" {
-		resource, _ = lookup(resource, r.URN).(map[string]any)
+		resource, _ = tree.Get(resource, r.URN).(map[string]any)
 	}
 	switch {
 	case r.AttrName == "":
@@ -107,35 +109,8 @@ func (r Ref) Get(resource map[string]any) any {
 	case r.Attr != nil:
 		return resource[r.AttrName]
 	default:
-		return lookup(resource, r.AttrName)
+		return tree.Get(resource, r.AttrName)
 	}
-}
-
-// lookup finds a key in any case, the exact one first.
-func lookup(m map[string]any, key string) any {
-	if v, ok := m[key]; ok {
-		return v
-	}
-	return m[Key(m, key)]
-}
-
-// Key returns the key of m that equals key in any case, or key when there is
-// none. Attributes without a definition are found this way.
-func Key(m map[string]any, key string) string {
-	if _, ok := m[key]; ok {
-		return key
-	}
-	found := ""
-	for k := range m {
-		// The smallest wins, so that the answer doesn't depend on map order.
-		if strings.EqualFold(k, key) && (found == "" || k < found) {
-			found = k
-		}
-	}
-	if found == "" {
-		return key
-	}
-	return found
 }
 
 // Find looks a name up. An unqualified name is looked for in the core schema
@@ -169,7 +144,7 @@ func (rt *ResourceType) Find(n Name) (ref Ref, ok bool) {
 	case isKnownURN(n.URN):
 		// Another resource type's schema.
 		return Ref{}, false
-	case IsPassword(n.URN) || IsPassword(n.Attr) || IsPassword(n.Sub):
+	case tree.IsPassword(n.URN) || tree.IsPassword(n.Attr) || tree.IsPassword(n.Sub):
 		return Ref{}, false
 	default:
 		return Ref{URN: n.URN, AttrName: n.Attr, SubName: n.Sub}, true

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 )
 
 // genValue makes decoded values that are alike often.
@@ -32,8 +34,8 @@ func genValue(depth int) *rapid.Generator[any] {
 func TestFingerprintsAreEqualForEqualValuesOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := genValue(2).Draw(t, "a"), genValue(2).Draw(t, "b")
-		if equal := Fingerprint(a) == Fingerprint(b); equal != reflect.DeepEqual(a, b) {
-			t.Fatalf("%q and %q", Fingerprint(a), Fingerprint(b))
+		if equal := tree.Fingerprint(a) == tree.Fingerprint(b); equal != reflect.DeepEqual(a, b) {
+			t.Fatalf("%q and %q", tree.Fingerprint(a), tree.Fingerprint(b))
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 )
 
 // Decode makes the canonical form of a value of the attribute: a []any for a
@@ -55,7 +57,7 @@ func (a *Attribute) DecodeOne(v any) (any, error) {
 		}
 		v = list[0]
 	}
-	if isEmpty(v) {
+	if tree.Empty(v) {
 		return nil, nil
 	}
 	if a.Type == Complex {
@@ -63,7 +65,7 @@ func (a *Attribute) DecodeOne(v any) (any, error) {
 	}
 	// Some clients wrap simple values as if they were complex.
 	if object, ok := v.(map[string]any); ok {
-		value := lookup(object, "value")
+		value := tree.Get(object, "value")
 		if value == nil {
 			return nil, wrongType(a, v)
 		}
@@ -87,7 +89,7 @@ func (a *Attribute) decodeComplex(v any) (any, error) {
 	}
 	// manager and members may come with nothing but the address of the resource.
 	if ref := a.Find("$ref"); ref != nil && value != nil && out[value.Name] == nil {
-		if s, ok := lookup(object, ref.Name).(string); ok {
+		if s, ok := tree.Get(object, ref.Name).(string); ok {
 			if id := s[strings.LastIndexByte(s, '/')+1:]; id != "" {
 				out[value.Name] = id
 			}
@@ -152,54 +154,4 @@ func ParseTime(s string) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
-}
-
-// isEmpty says whether a value means unassigned (RFC 7643 section 2.5; clients
-// write "" too).
-func isEmpty(v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return true
-	case string:
-		return v == ""
-	case []any:
-		return len(v) == 0
-	case map[string]any:
-		return len(v) == 0
-	}
-	return false
-}
-
-// Clean returns a deep copy of a value without whatever means unassigned; nil
-// if nothing is left, and without passwords. It is the canonical form of values
-// without a definition.
-func Clean(v any) any {
-	switch t := v.(type) {
-	case map[string]any:
-		m := make(map[string]any, len(t))
-		for k, e := range t {
-			if e = Clean(e); e != nil && !IsPassword(k) {
-				m[k] = e
-			}
-		}
-		v = m
-	case []any:
-		s := make([]any, 0, len(t))
-		for _, e := range t {
-			if e = Clean(e); e != nil {
-				s = append(s, e)
-			}
-		}
-		v = s
-	}
-	if isEmpty(v) {
-		return nil
-	}
-	return v
-}
-
-// IsPassword says whether a key or path ends in password, in any case. Passwords
-// are nowhere stored: in schemas they don't exist, and elsewhere they are dropped.
-func IsPassword(name string) bool {
-	return strings.EqualFold(name[strings.LastIndexAny(name, ".:")+1:], "password")
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/scim/filter"
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
@@ -35,7 +36,7 @@ func (s substitution) body(method string, body map[string]any) map[string]any {
 	if method != http.MethodPatch {
 		return s.attributes("", body)
 	}
-	key := schema.Key(body, "Operations")
+	key := tree.Key(body, "Operations")
 	list, ok := body[key].([]any)
 	if !ok {
 		return body
@@ -52,7 +53,7 @@ func (s substitution) body(method string, body map[string]any) map[string]any {
 
 // operation is one operation of a PATCH.
 func (s substitution) operation(op map[string]any) map[string]any {
-	pathKey, valueKey := schema.Key(op, "path"), schema.Key(op, "value")
+	pathKey, valueKey := tree.Key(op, "path"), tree.Key(op, "value")
 	value, hasValue := op[valueKey]
 	text, _ := op[pathKey].(string)
 	op = maps.Clone(op)

@@ -9,14 +9,14 @@ import (
 	"strings"
 
 	"github.com/rollcall-dev/rollcall/scim"
-	"github.com/rollcall-dev/rollcall/scim/schema"
+	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 )
 
 // parseBulk reads a BulkRequest (RFC 7644 section 3.7). Names are understood in
 // any case, and schemas may be missing. What is no BulkRequest is an error; what
 // is wrong with one operation is that operation's.
 func (h *handler) parseBulk(x *exchange, body map[string]any) (*bulk, error) {
-	raw, ok := body[schema.Key(body, "Operations")]
+	raw, ok := body[tree.Key(body, "Operations")]
 	list, isList := raw.([]any)
 	if !ok || raw != nil && !isList {
 		return nil, scim.BadRequest(scim.InvalidSyntax, `the body has no array of Operations: send {"schemas": [...], "Operations": [...]}`)
@@ -58,7 +58,7 @@ func (h *handler) parseBulk(x *exchange, body map[string]any) (*bulk, error) {
 
 // failOnErrors reads how many errors are too many; less than 1 says nothing.
 func failOnErrors(body map[string]any) (int, error) {
-	raw := body[schema.Key(body, "failOnErrors")]
+	raw := body[tree.Key(body, "failOnErrors")]
 	if raw == nil {
 		return 0, nil
 	}
@@ -78,7 +78,7 @@ func parseBulkOperation(x *exchange, e any) (*bulkOperation, error) {
 	}
 	fields := map[string]string{}
 	for _, name := range []string{"method", "bulkId", "version", "path"} {
-		switch v := object[schema.Key(object, name)].(type) {
+		switch v := object[tree.Key(object, name)].(type) {
 		case nil:
 		case string:
 			fields[name] = v
@@ -100,7 +100,7 @@ func parseBulkOperation(x *exchange, e any) (*bulkOperation, error) {
 	op := &bulkOperation{x: sub, bulkID: fields["bulkId"]}
 	op.err = op.find(x.provider, fields["path"])
 	if op.err == nil {
-		op.err = op.take(object[schema.Key(object, "data")])
+		op.err = op.take(object[tree.Key(object, "data")])
 	}
 	return op, nil
 }
