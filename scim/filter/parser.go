@@ -73,18 +73,23 @@ func ParseAttributes(s string) ([]schema.Name, error) {
 	return names, nil
 }
 
-// splitList yields the parts of s between commas outside of quotes, and where
-// they start.
+// splitList yields the parts of s between commas outside of quotes and brackets,
+// and where they start.
 func splitList(s string) func(yield func(int, string) bool) {
 	return func(yield func(int, string) bool) {
-		start, inString := 0, false
+		start, depth, inString := 0, 0, false
 		for i := 0; i < len(s); i++ {
 			switch {
 			case s[i] == '"':
 				inString = !inString
 			case s[i] == '\\' && inString:
 				i++
-			case s[i] == ',' && !inString:
+			case inString:
+			case s[i] == '[':
+				depth++
+			case s[i] == ']':
+				depth--
+			case s[i] == ',' && depth <= 0:
 				if !yield(start, s[start:i]) {
 					return
 				}

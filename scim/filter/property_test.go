@@ -167,7 +167,7 @@ func FuzzParsePath(f *testing.F) {
 	for _, seed := range []string{
 		`members`, `name.familyName`, `addresses[type eq "work"]`, `emails[type eq "work" and value ew "example.com"]`, `manager`, `members[value eq "2819c223-7f76-453a-919d-413861904646"]`,
 		`members[value eq "2819c223-7f76-453a-919d-413861904646"].displayName`, `roles[primary eq "True"].value`,
-		`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager[value eq "x"].value`, `urn:a:b.c`,
+		`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager[value eq "x"].value`, `urn:a:b.c`, `A[A eq ,00]`,
 	} {
 		f.Add(seed)
 	}
