@@ -253,15 +253,18 @@ func (e *engine) applySchema(op opName, urn string, value any) error {
 	if !ok {
 		return scim.BadRequest(scim.InvalidValue, "%s is an extension: value must be an object of its attributes", urn)
 	}
-	for _, m := range members(object) {
-		if tree.IsPassword(m.key) {
-			continue
-		}
-		if err := e.assign(schema.Ref{URN: urn, AttrName: m.key}, tree.Clean(m.value)); err != nil {
-			return err
-		}
+	ext, _ := e.resource[key].(map[string]any)
+	if ext == nil {
+		ext = map[string]any{}
 	}
-	return nil
+	if err := putAll(ext, object); err != nil {
+		return err
+	}
+	if len(ext) == 0 {
+		delete(e.resource, key)
+		return nil
+	}
+	return put(e.resource, key, ext)
 }
 
 func isObject(v any) bool {
@@ -309,66 +312,4 @@ func put(object map[string]any, key string, value any) error {
 		return scim.BadRequest(scim.InvalidValue, "more than %d attributes in one object", schema.MaxAttributes)
 	}
 	return nil
-}
-
-// applyCustom applies an operation on an attribute that has no definition.
-// Filters on it can't be given a meaning and are dropped with what they select.
-func (e *engine) applyCustom(op opName, ref schema.Ref, f filter.Expr, value any) error {
-	if f != nil {
-		return nil
-	}
-	current := ref.Get(e.resource)
-	sentObject := isObject(value)
-	value = tree.Clean(value)
-	if ref.SubName != "" {
-		object, _ := current.(map[string]any)
-		if object == nil {
-			object = map[string]any{}
-		}
-		if op == opRemove {
-			value = nil
-		}
-		if err := put(object, tree.Key(object, ref.SubName), value); err != nil {
-			return err
-		}
-		if len(object) == 0 {
-			return e.assign(ref, nil)
-		}
-		return e.assign(ref, object)
-	}
-	if op == opRemove {
-		value = nil
-	}
-	if op == opAdd {
-		switch current := current.(type) {
-		case []any, *values:
-			if value == nil {
-				return nil
-			}
-			return e.addCustom(ref, value)
-		case map[string]any:
-			if sentObject {
-				// Nil when there was nothing in it but what is dropped.
-				object, _ := value.(map[string]any)
-				for key, v := range object {
-					if err := put(current, tree.Key(current, key), v); err != nil {
-						return err
-					}
-				}
-				return nil
-			}
-		}
-	}
-	return e.assign(ref, value)
-}
-
-// addCustom adds to what turned out to be a multi-valued attribute.
-func (e *engine) addCustom(ref schema.Ref, value any) error {
-	added, ok := value.([]any)
-	if !ok {
-		added = []any{value}
-	}
-	list := e.open(ref, &schema.Attribute{Name: ref.AttrName, MultiValued: true, Type: schema.Complex})
-	list.add(added)
-	return e.keep(ref, list)
 }

@@ -57,6 +57,7 @@ func BenchmarkApplyUser(b *testing.B) {
 			{"changes of primary", full, each(n, `{"op":"replace","path":"emails[value eq \"#@x\"].primary","value":true}`)},
 			{"removes of one value each", full, each(n, `{"op":"remove","path":"emails[value eq \"#@x\"]"}`)},
 			{"removes by a list of one", full, each(n, `{"op":"Remove","path":"emails","value":[{"value":"#@x"}]}`)},
+			{"whole extensions of other spelling", `{"userName":"a","urn:x:1.0:User":{` + each(200, `"abc#":1`) + `}}`, each(n, `{"op":"add","path":"urn:x:1.0:User","value":{`+each(200, `"ABC#":2`)+`}}`)},
 			{"adds to an extension without a definition", `{"userName":"a"}`, each(n, `{"op":"add","path":"urn:x:1.0:User:list","value":["#"]}`)},
 		} {
 			b.Run(fmt.Sprintf("%s/%d", bc.name, n), func(b *testing.B) { benchmarkUser(b, bc.user, bc.operations, n) })

@@ -174,6 +174,16 @@ func requireUnchanged(t *rapid.T, r, before scim.Resource) {
 	}
 }
 
+func TestFoldKeyIsEqualFold(t *testing.T) {
+	letter := rapid.SampledFrom([]rune("aAbBkK\u212Aſsß\u1E9EσςΣ1"))
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := rapid.StringOfN(letter, 0, 3, -1).Draw(t, "a"), rapid.StringOfN(letter, 0, 3, -1).Draw(t, "b")
+		if strings.EqualFold(a, b) != (foldKey(a) == foldKey(b)) {
+			t.Fatalf("%q, %q", foldKey(a), foldKey(b))
+		}
+	})
+}
+
 // Whatever the request, the result is canonical and the input untouched.
 func FuzzApply(f *testing.F) {
 	for _, seed := range seeds {
