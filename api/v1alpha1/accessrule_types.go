@@ -23,6 +23,13 @@ type AccessRuleSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	Role string `json:"role"`
 
+	// provider is the identity provider that the role has to belong to, "local"
+	// for a role of none. Without it the rule is for the role of that name whoever
+	// made it; with several identity providers, name the one you mean.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Provider string `json:"provider,omitempty"`
+
 	// roleRef is the Kubernetes role to bind.
 	RoleRef RoleReference `json:"roleRef"`
 
@@ -42,6 +49,12 @@ type AccessRuleSpec struct {
 	// clusterWide binds it in the whole cluster.
 	// +optional
 	ClusterWide bool `json:"clusterWide,omitempty"`
+
+	// author is who made the rule or last changed what it gives, stamped at
+	// admission. Whether the author may still bind roleRef is asked again from time
+	// to time; see the condition AuthorMayBind.
+	// +optional
+	Author *Author `json:"author,omitempty"`
 }
 
 // RoleReference names a Kubernetes ClusterRole or Role.
@@ -73,7 +86,7 @@ type AccessRuleStatus struct {
 	// +optional
 	// +kubebuilder:default=0
 	Bindings int32 `json:"bindings"`
-	// conditions: Ready.
+	// conditions: Ready, AuthorMayBind.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

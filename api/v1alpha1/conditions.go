@@ -14,6 +14,17 @@ const (
 	// ConditionTokenExpiring is on identity providers whose newest token is
 	// about to run out.
 	ConditionTokenExpiring = "TokenExpiring"
+	// ConditionPermissionLevelInForce is on users whose spec.permissionLevel is
+	// above User: False, with the reason, when the level does not count.
+	ConditionPermissionLevelInForce = "PermissionLevelInForce"
+	// ConditionPermissionLevelIgnored is on users for whom the identity provider
+	// sent a permission level, which can't be set through SCIM.
+	ConditionPermissionLevelIgnored = "PermissionLevelIgnored"
+	// ConditionServiceAccountFound is on users of type ServiceAccount.
+	ConditionServiceAccountFound = "ServiceAccountFound"
+	// ConditionAuthorMayBind is on access rules: False when whoever wrote the rule
+	// has since lost the right to bind its roleRef.
+	ConditionAuthorMayBind = "AuthorMayBind"
 )
 
 // Reasons of the Ready condition that are not a user state of their own.
@@ -34,6 +45,9 @@ const (
 	ReasonProjecting = "Projecting"
 	// ReasonNoToken says that the identity provider has no live token.
 	ReasonNoToken = "NoToken"
+	// ReasonRoleOfAnotherProvider says that the ProvisionedRole belongs to another
+	// identity provider than the rule names.
+	ReasonRoleOfAnotherProvider = "RoleOfAnotherProvider"
 	// ReasonPaused says that the identity provider is paused.
 	ReasonPaused = "Paused"
 )

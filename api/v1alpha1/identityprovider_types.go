@@ -42,6 +42,22 @@ type SubjectRule struct {
 	Prefix string `json:"prefix,omitempty"`
 }
 
+// DeletionPolicy is what becomes of the users and roles of an identity provider
+// that is deleted. None of them is ever deleted with it.
+// +kubebuilder:validation:Enum=Freeze;Suspend;Release
+type DeletionPolicy string
+
+const (
+	// DeletionFreeze leaves everything as it is: people keep their access, and an
+	// identity provider of the same name goes on where this one ended.
+	DeletionFreeze DeletionPolicy = "Freeze"
+	// DeletionSuspend suspends every user, as if the identity provider had.
+	DeletionSuspend DeletionPolicy = "Suspend"
+	// DeletionRelease makes users and roles local ones: memberships become
+	// RoleAttachments, and administrators manage them from then on.
+	DeletionRelease DeletionPolicy = "Release"
+)
+
 // IdentityProviderSpec is one SCIM client and how to treat it.
 type IdentityProviderSpec struct {
 	// type is the product on the other side.
@@ -52,6 +68,12 @@ type IdentityProviderSpec struct {
 	// paused makes the SCIM endpoint answer 503; access stays as it is.
 	// +optional
 	Paused bool `json:"paused,omitempty"`
+
+	// deletionPolicy says what becomes of the users and roles when this object is
+	// deleted.
+	// +optional
+	// +kubebuilder:default=Freeze
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 
 	// subject says what the users are called towards the API server.
 	// +optional

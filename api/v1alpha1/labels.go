@@ -13,6 +13,29 @@ const (
 	// ShardLabel numbers the shards of one rule in one namespace, from 0.
 	ShardLabel = "identity.rollcall.dev/shard"
 
+	// PermissionLevelLabel names, on a ClusterRoleBinding, the permission level that
+	// it projects.
+	PermissionLevelLabel = "identity.rollcall.dev/permission-level"
+
+	// AdoptableByAnnotation, on a local user or role, names the IdentityProvider that
+	// may take it over with the next matching POST.
+	AdoptableByAnnotation = "identity.rollcall.dev/adoptable-by"
+	// AdoptionKeepsAnnotation, beside it, keeps what was granted locally when its
+	// value is AdoptionKeepsValue: attachments and permission level. Without it they
+	// are void from the adoption on.
+	AdoptionKeepsAnnotation = "identity.rollcall.dev/adoption-keeps"
+	// AdoptionKeepsValue is the value of AdoptionKeepsAnnotation.
+	AdoptionKeepsValue = "local-grants"
+	// ReleaseAnnotation, on a user or role of an identity provider, makes it a local
+	// one. Its value is ReleaseValue.
+	ReleaseAnnotation = "identity.rollcall.dev/release"
+	// ReleaseValue is the value of ReleaseAnnotation.
+	ReleaseValue = "to-local"
+
+	// DeletionPolicyFinalizer keeps an IdentityProvider until its deletionPolicy is
+	// carried out.
+	DeletionPolicyFinalizer = "identity.rollcall.dev/deletion-policy"
+
 	// TokenLabel marks a Secret in the manager's namespace as a SCIM token
 	// digest; its value is the name of the IdentityProvider.
 	TokenLabel = "identity.rollcall.dev/token-of"

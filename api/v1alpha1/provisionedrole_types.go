@@ -7,8 +7,8 @@ import (
 
 // ProvisionedRoleSpec is a group of the identity provider, or a local role.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.provider) ? self.provider : \"\") == (has(oldSelf.provider) ? oldSelf.provider : \"\")",message="spec.provider never changes"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.id) || (has(self.id) && self.id == oldSelf.id)",message="spec.id never changes"
+// +kubebuilder:validation:XValidation:rule="(has(self.provider) ? self.provider : \"\") == (has(oldSelf.provider) ? oldSelf.provider : \"\") || (has(self.provider) ? self.provider : \"\") == \"\" || (has(oldSelf.provider) ? oldSelf.provider : \"\") == \"\"",message="spec.provider never changes from one identity provider to another: release the role first"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.id) || (has(self.id) && (self.id == oldSelf.id || (has(self.provider) && size(self.provider) > 0 && (!has(oldSelf.provider) || size(oldSelf.provider) == 0))))",message="spec.id never changes, but when an identity provider adopts the role"
 // +kubebuilder:validation:XValidation:rule="!has(self.provider) || size(self.provider) == 0 || has(self.id)",message="a role of an identity provider needs spec.id; leave spec.provider empty for a local role"
 type ProvisionedRoleSpec struct {
 	// provider is the name of the IdentityProvider that owns this role; empty

@@ -46,10 +46,12 @@ const (
 
 // ProvisionedUserSpec is IdP truth and local truth about one user.
 //
-// +kubebuilder:validation:XValidation:rule="(has(self.provider) ? self.provider : \"\") == (has(oldSelf.provider) ? oldSelf.provider : \"\")",message="spec.provider never changes"
+// +kubebuilder:validation:XValidation:rule="(has(self.provider) ? self.provider : \"\") == (has(oldSelf.provider) ? oldSelf.provider : \"\") || (has(self.provider) ? self.provider : \"\") == \"\" || (has(oldSelf.provider) ? oldSelf.provider : \"\") == \"\"",message="spec.provider never changes from one identity provider to another: release the user first"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.id) || (has(self.id) && self.id == oldSelf.id)",message="spec.id never changes"
 // +kubebuilder:validation:XValidation:rule="!has(self.provider) || size(self.provider) == 0 || has(self.id)",message="a user of an identity provider needs spec.id; leave spec.provider empty for a local user"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.suspensions) || (has(self.suspensions) && self.suspensions >= oldSelf.suspensions)",message="spec.suspensions only grows"
+// +kubebuilder:validation:XValidation:rule="(has(self.permissionLevel) ? self.permissionLevel : 'User') == (has(oldSelf.permissionLevel) ? oldSelf.permissionLevel : 'User') ? (has(self.permissionLevelEpoch) ? self.permissionLevelEpoch : 0) == (has(oldSelf.permissionLevelEpoch) ? oldSelf.permissionLevelEpoch : 0) : (has(self.permissionLevelEpoch) ? self.permissionLevelEpoch : 0) == (has(self.suspensions) ? self.suspensions : 0)",message="spec.permissionLevelEpoch is stamped when spec.permissionLevel changes"
+// +kubebuilder:validation:XValidation:rule="!(has(self.deprovisionedAt) || has(self.providerDeletedAt)) || (has(self.provider) && size(self.provider) > 0)",message="spec.deprovisionedAt and spec.providerDeletedAt are about users of an identity provider"
 // +kubebuilder:validation:XValidation:rule="!has(self.type) || self.type != 'ServiceAccount' || (has(self.serviceAccountRef) && (!has(self.provider) || size(self.provider) == 0))",message="type ServiceAccount is for local users and needs spec.serviceAccountRef"
 // +kubebuilder:validation:XValidation:rule="!has(self.serviceAccountRef) || (has(self.type) && self.type == 'ServiceAccount')",message="spec.serviceAccountRef needs type ServiceAccount"
 // +kubebuilder:validation:XValidation:rule="!has(self.memberships) || (has(self.provider) && size(self.provider) > 0)",message="spec.memberships belong to an identity provider; attach a local user to a role with a RoleAttachment"
@@ -143,6 +145,15 @@ type ProvisionedUserSpec struct {
 	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`
 	DeprovisionedAt *metav1.Time `json:"deprovisionedAt,omitempty"`
 
+	// providerDeletedAt is set when the IdentityProvider was deleted and its
+	// deletionPolicy suspended the user. An identity provider of the same name
+	// lifts it by activating the user.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Format=date-time
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$`
+	ProviderDeletedAt *metav1.Time `json:"providerDeletedAt,omitempty"`
+
 	// modifiedAt is when the identity provider last changed the user: SCIM's
 	// meta.lastModified.
 	// +optional
@@ -162,6 +173,14 @@ type ProvisionedUserSpec struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	PermissionLevelEpoch int64 `json:"permissionLevelEpoch,omitempty"`
+
+	// permissionLevelSubject is whom the level was given to: the RBAC subject at
+	// that time, without the identity provider's prefix, stamped at admission. The
+	// level does not count while the user has another name: whoever can rename a
+	// user must not be able to hand its level to somebody.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	PermissionLevelSubject string `json:"permissionLevelSubject,omitempty"`
 
 	// suspend is a local suspension, which the identity provider can't lift.
 	// +optional
@@ -238,9 +257,31 @@ type RoleSource struct {
 	Kind RoleSourceKind `json:"kind"`
 	// name of the IdentityProvider or RoleAttachment.
 	Name string `json:"name"`
+	// author is who made the RoleAttachment, as the API server knows them.
+	// +optional
+	Author string `json:"author,omitempty"`
 	// expiresAt is when this source ends, if it does.
 	// +optional
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+}
+
+// WithheldSource is an edge to a role that does not count now, and why.
+type WithheldSource struct {
+	RoleSource `json:",inline"`
+	// reason says in a word why it does not count: UserSuspended, Expired,
+	// SuspendedSince, NotStarted, RoleGone and others.
+	Reason string `json:"reason"`
+	// message says so in a sentence, and what to do.
+	Message string `json:"message"`
+}
+
+// WithheldRole is a role that the user would hold by some edge, but does not.
+type WithheldRole struct {
+	// name of the ProvisionedRole.
+	Name string `json:"name"`
+	// sources that do not count, sorted by kind and name.
+	// +listType=atomic
+	Sources []WithheldSource `json:"sources"`
 }
 
 // EffectiveRole is a role that a user holds, and why.
@@ -283,7 +324,15 @@ type ProvisionedUserStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	Roles []EffectiveRole `json:"roles,omitempty"`
-	// conditions: Ready.
+	// withheld are the roles that memberships or attachments name and that the
+	// user does not hold, each with the reason, sorted by name. An attachment
+	// beside a source that does count is listed here too.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Withheld []WithheldRole `json:"withheld,omitempty"`
+	// conditions: Ready, and where they have something to say
+	// PermissionLevelInForce, PermissionLevelIgnored, ServiceAccountFound.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

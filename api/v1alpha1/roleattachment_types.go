@@ -23,6 +23,9 @@ const (
 // RoleAttachmentSpec gives one user one role, for good or for a while.
 //
 // +kubebuilder:validation:XValidation:rule="self.user == oldSelf.user && self.role == oldSelf.role",message="spec.user and spec.role never change: delete the attachment and make another"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.epoch) || (has(self.epoch) && self.epoch == oldSelf.epoch)",message="spec.epoch is stamped once"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.userID) || (has(self.userID) && self.userID == oldSelf.userID)",message="spec.userID is stamped once"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.roleID) || (has(self.roleID) && self.roleID == oldSelf.roleID)",message="spec.roleID is stamped once"
 // +kubebuilder:validation:XValidation:rule="!has(self.startsAt) || !has(self.expiresAt) || timestamp(self.expiresAt) > timestamp(self.startsAt)",message="spec.expiresAt must be after spec.startsAt"
 type RoleAttachmentSpec struct {
 	// user is the name of the ProvisionedUser.
@@ -69,12 +72,35 @@ type RoleAttachmentSpec struct {
 	// +kubebuilder:validation:MaxLength=36
 	UserID string `json:"userID,omitempty"`
 
-	// roleID is the role's spec.id when the attachment was made, if the role was
-	// there and had one, stamped at admission. An attachment never passes to
+	// author is who made the attachment or last changed its times, stamped at
+	// admission.
+	// +optional
+	Author *Author `json:"author,omitempty"`
+
+	// roleID is the role's spec.id when the attachment was made, or when the role
+	// first came to exist, stamped at admission. An attachment never passes to
 	// another role that comes to bear the same object name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=36
 	RoleID string `json:"roleID,omitempty"`
+}
+
+// Author is who wrote an object, as the API server authenticated them.
+type Author struct {
+	// username of the author.
+	// +kubebuilder:validation:MaxLength=1024
+	Username string `json:"username"`
+	// uid of the author, if the authenticator gave one.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	UID string `json:"uid,omitempty"`
+	// groups the author was in at that moment, kept where the author's rights are
+	// asked again later.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1000
+	// +kubebuilder:validation:items:MaxLength=1024
+	Groups []string `json:"groups,omitempty"`
 }
 
 // RoleAttachmentStatus says whether the attachment counts.

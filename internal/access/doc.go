@@ -5,13 +5,15 @@
 // The rules, each in the file named after it:
 //
 //   - state: a user is suspended when the identity provider says so or deleted
-//     it, or when an administrator suspended it.
+//     it, when it was deleted with that policy, or when an administrator suspended it.
 //   - level: a permission level counts for an unsuspended user whose
-//     suspensions have not grown since it was given.
+//     suspensions have not grown, and who has not been renamed, since it was given.
 //   - attachment: an attachment counts from startsAt until expiresAt, for the
 //     user it was made for, while that user's suspensions have not grown.
 //   - roles: an unsuspended user holds the roles of its own provider that its
 //     memberships name, and those that attachments give.
+//   - withheld: every other edge is accounted for, with the reason.
+//   - reach: a rule is for the role of its name, of the provider that it names.
 //   - subject: the name towards the API server; reserved and unreadable names
 //     are refused.
 //   - conflict: of the users with one subject, the oldest keeps it.

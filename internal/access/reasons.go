@@ -14,6 +14,10 @@ const (
 	// ReasonSuspended says that an administrator suspended the user.
 	ReasonSuspended = "SuspendedLocally"
 
+	// ReasonProviderDeleted says that the IdentityProvider was deleted with the
+	// policy to suspend its users.
+	ReasonProviderDeleted = "ProviderDeleted"
+
 	// ReasonLeaving says that the object is being deleted.
 	ReasonLeaving = "BeingDeleted"
 
@@ -24,6 +28,10 @@ const (
 	// ReasonSuspendedSince says that the identity provider suspended the user
 	// after the level or the attachment was given.
 	ReasonSuspendedSince = "SuspendedSince"
+
+	// ReasonSubjectChanged says that the user has another name towards the API server
+	// than when the level was given.
+	ReasonSubjectChanged = "SubjectChanged"
 
 	// ReasonNotStarted says that startsAt lies ahead.
 	ReasonNotStarted = "NotStarted"

@@ -51,15 +51,23 @@ func Sources(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider, r *v1alp
 	}
 	for _, a := range attachments {
 		if a.Spec.User == u.Name && a.Spec.Role == r.Name && Attachment(a, u, p, r, now).Active() {
-			sources = append(sources, v1alpha1.RoleSource{
-				Kind: v1alpha1.SourceRoleAttachment, Name: a.Name, ExpiresAt: a.Spec.ExpiresAt,
-			})
+			sources = append(sources, attachmentSource(a))
 		}
 	}
-	slices.SortFunc(sources, func(a, b v1alpha1.RoleSource) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(sources, compareSources)
 	return sources
+}
+
+func attachmentSource(a *v1alpha1.RoleAttachment) v1alpha1.RoleSource {
+	s := v1alpha1.RoleSource{Kind: v1alpha1.SourceRoleAttachment, Name: a.Name, ExpiresAt: a.Spec.ExpiresAt}
+	if a.Spec.Author != nil {
+		s.Author = a.Spec.Author.Username
+	}
+	return s
+}
+
+func compareSources(a, b v1alpha1.RoleSource) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 }
 
 // Holds says whether the user holds role r now. It is len(Sources(…)) > 0

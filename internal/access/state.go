@@ -18,11 +18,12 @@ func (s Standing) Suspended() bool { return s.State != v1alpha1.StateActive }
 
 // State decides whether a user is Active, Suspended or Deprovisioned. p is the
 // user's IdentityProvider; nil for a local user and when it does not exist. A
-// paused or missing provider suspends nobody: it can't take anything back that
-// it gave.
+// paused or missing provider suspends nobody: access stays as it was. One that is
+// being deleted with the policy Suspend suspends its users from that moment on,
+// before the policy has been carried out on each.
 func State(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) Standing {
 	for _, rule := range []func(*v1alpha1.ProvisionedUser, *v1alpha1.IdentityProvider) (Standing, bool){
-		deletedByProvider, leaving, suspendedLocally, deactivated,
+		deletedByProvider, leaving, suspendedLocally, providerGone, deactivated,
 	} {
 		if s, decided := rule(u, p); decided {
 			return s
@@ -61,6 +62,20 @@ func suspendedLocally(u *v1alpha1.ProvisionedUser, _ *v1alpha1.IdentityProvider)
 	}
 	return Standing{v1alpha1.StateSuspended, ReasonSuspended,
 		"an administrator set spec.suspend; the identity provider can't lift it"}, true
+}
+
+// providerGone comes before deactivated, which is true then too.
+func providerGone(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) (Standing, bool) {
+	inactive := u.Spec.Active != nil && !*u.Spec.Active
+	switch {
+	case u.Spec.ProviderDeletedAt != nil && inactive:
+		return Standing{v1alpha1.StateSuspended, ReasonProviderDeleted,
+			fmt.Sprintf("%s was deleted at %s, and its deletionPolicy suspended the user", provider(u), stamp(u.Spec.ProviderDeletedAt.Time))}, true
+	case !inactive && p != nil && p.DeletionTimestamp != nil && p.Spec.DeletionPolicy == v1alpha1.DeletionSuspend:
+		return Standing{v1alpha1.StateSuspended, ReasonProviderDeleted,
+			provider(u) + " is being deleted, and its deletionPolicy suspends the user"}, true
+	}
+	return Standing{}, false
 }
 
 func deactivated(u *v1alpha1.ProvisionedUser, _ *v1alpha1.IdentityProvider) (Standing, bool) {

@@ -19,6 +19,8 @@ type Subject struct {
 	// user, system:serviceaccount:NAMESPACE:NAME. It is set for a refused
 	// subject too, where there is any.
 	Name string
+	// Value is the name without the provider's prefix.
+	Value string
 	// ServiceAccount is set when the subject is one.
 	ServiceAccount *v1alpha1.ServiceAccountReference
 	// Refused says that the name must not be bound; Reason and Message say why.
@@ -44,8 +46,10 @@ func (s Subject) Key() string {
 func SubjectOf(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) Subject {
 	if u.Spec.Type == v1alpha1.ServiceAccount && u.Spec.Provider == "" && u.Spec.ServiceAccountRef != nil {
 		ref := *u.Spec.ServiceAccountRef
+		name := serviceAccountPrefix + ref.Namespace + ":" + ref.Name
 		return Subject{
-			Name:           serviceAccountPrefix + ref.Namespace + ":" + ref.Name,
+			Name:           name,
+			Value:          name,
 			ServiceAccount: &ref,
 			Reason:         ReasonAccepted,
 			Message:        fmt.Sprintf("ServiceAccount %s/%s", ref.Namespace, ref.Name),
@@ -101,6 +105,7 @@ func orphaned(u *v1alpha1.ProvisionedUser) Subject {
 	for _, c := range candidates {
 		if inForce != "" && c != "" && strings.HasSuffix(inForce, c) {
 			s := checked("", inForce, "status.subject")
+			s.Value = c
 			s.Message = fmt.Sprintf("%s does not exist: the subject stays as it was", provider(u))
 			return s
 		}
@@ -118,9 +123,11 @@ func checked(prefix, value, field string) Subject {
 		reason, message = checkEdges(value)
 	}
 	if reason != "" {
-		return refused(name, reason, fmt.Sprintf("the subject made of %s %s", field, message))
+		s := refused(name, reason, fmt.Sprintf("the subject made of %s %s", field, message))
+		s.Value = value
+		return s
 	}
-	return Subject{Name: name, Reason: ReasonAccepted, Message: "the subject is made of " + field}
+	return Subject{Name: name, Value: value, Reason: ReasonAccepted, Message: "the subject is made of " + field}
 }
 
 func refused(name, reason, message string) Subject {
@@ -144,6 +151,9 @@ func CheckSubject(name string) (reason, message string) {
 			return ReasonSubjectMalformed, fmt.Sprintf("holds the unprintable character %U", r)
 		}
 	}
+	if prefix, _, ok := strings.Cut(colons.Replace(name), ":"); ok && strings.ContainsFunc(prefix, notASCII) {
+		return ReasonSubjectMalformed, "has letters beyond ASCII before a colon, where a reader could take them for a reserved name"
+	}
 	return checkEdges(name)
 }
 
@@ -158,6 +168,13 @@ func checkEdges(value string) (reason, message string) {
 	return "", ""
 }
 
+func notASCII(r rune) bool { return r > unicode.MaxASCII }
+
+// colons look like the one that ends a reserved prefix.
+var colons = strings.NewReplacer(
+	"\u02d0", ":", "\u0589", ":", "\u05c3", ":", "\u2236", ":", "\u2982", ":", "\ua789", ":", "\ufe13", ":", "\ufe55", ":", "\uff1a", ":",
+)
+
 // reserved looks through spaces, invisible characters, case and width, so that
 // no reader takes the name for a reserved one either.
 func reserved(name string) bool {
@@ -167,5 +184,5 @@ func reserved(name string) bool {
 		}
 		return r
 	}, name)
-	return strings.HasPrefix(fold.String(visible), "system:")
+	return strings.HasPrefix(fold.String(colons.Replace(visible)), "system:")
 }
