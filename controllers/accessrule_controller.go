@@ -72,7 +72,7 @@ func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 
 func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Result, error) {
 	cached := &v1alpha1.AccessRule{}
-	found, err := r.get(ctx, name, cached)
+	found, err := r.Get(ctx, name, cached)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -95,10 +95,10 @@ func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Resul
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	plan := projection.Make(rule, d.subjects, d.targets, existing)
+	plan := projection.Make(projection.OfRule(rule), d.subjects, d.targets, existing)
 	var refusals []projection.Refusal
 	if !plan.Empty() {
-		refusals, err = r.writer(name).Apply(ctx, rule, plan)
+		refusals, err = r.writer(name).Apply(ctx, projection.OfRule(rule), plan)
 	}
 	if errors.Is(err, projection.ErrInterrupted) {
 		// The revocation is queued already; this makes sure of the rest.
@@ -131,7 +131,7 @@ func (r *ruleReconciler) withdrawAll(ctx context.Context, name string, rule *v1a
 	}
 	r.cost.Delete(name)
 	r.suspects.take(name)
-	_, err = r.writer(name).Apply(ctx, rule, projection.Make(rule, nil, nil, existing))
+	_, err = r.writer(name).Apply(ctx, projection.OfRule(rule), projection.Make(projection.OfRule(rule), nil, nil, existing))
 	return err
 }
 
@@ -163,7 +163,7 @@ type declaration struct {
 
 func (r *ruleReconciler) declare(ctx context.Context, rule *v1alpha1.AccessRule) (declaration, error) {
 	var d declaration
-	role, err := r.role(ctx, rule.Spec.Role)
+	role, err := r.Role(ctx, rule.Spec.Role)
 	if err != nil || role == nil || role.DeletionTimestamp != nil {
 		return d, err
 	}
@@ -172,11 +172,11 @@ func (r *ruleReconciler) declare(ctx context.Context, rule *v1alpha1.AccessRule)
 		return d, err
 	}
 	mark := r.subjects.begin()
-	all, err := r.providers(ctx)
+	all, err := r.Providers(ctx)
 	if err != nil {
 		return d, err
 	}
-	holders, next, err := r.holders(ctx, role, all, r.clock.Now())
+	holders, next, err := r.Holders(ctx, role, all, r.clock.Now())
 	if err != nil {
 		return d, err
 	}
@@ -215,7 +215,7 @@ func (r *ruleReconciler) targets(ctx context.Context, rule *v1alpha1.AccessRule)
 			return nil, fmt.Errorf("read spec.namespaceSelector: %w", err)
 		}
 		var list corev1.NamespaceList
-		if err := r.reader.List(ctx, &list, client.MatchingLabelsSelector{Selector: selector}, client.UnsafeDisableDeepCopy); err != nil {
+		if err := r.Reader.List(ctx, &list, client.MatchingLabelsSelector{Selector: selector}, client.UnsafeDisableDeepCopy); err != nil {
 			return nil, fmt.Errorf("list namespaces: %w", err)
 		}
 		for i := range list.Items {
@@ -225,7 +225,7 @@ func (r *ruleReconciler) targets(ctx context.Context, rule *v1alpha1.AccessRule)
 	}
 	for _, name := range rule.Spec.Namespaces {
 		namespace := &corev1.Namespace{}
-		found, err := r.get(ctx, name, namespace)
+		found, err := r.Get(ctx, name, namespace)
 		if err != nil {
 			return nil, err
 		}
@@ -243,11 +243,11 @@ func target(n *corev1.Namespace) projection.Target {
 // existing are the bindings of ours that project the rule.
 func (r *ruleReconciler) existing(ctx context.Context, rule string) ([]projection.Binding, error) {
 	var namespaced rbacv1.RoleBindingList
-	if err := r.list(ctx, &namespaced, index.BindingByRule, rule); err != nil {
+	if err := r.List(ctx, &namespaced, index.BindingByRule, rule); err != nil {
 		return nil, err
 	}
 	var cluster rbacv1.ClusterRoleBindingList
-	if err := r.list(ctx, &cluster, index.BindingByRule, rule); err != nil {
+	if err := r.List(ctx, &cluster, index.BindingByRule, rule); err != nil {
 		return nil, err
 	}
 	bindings := make([]projection.Binding, 0, len(namespaced.Items)+len(cluster.Items))

@@ -86,7 +86,7 @@ func (r *ruleReconciler) userChanged(ctx context.Context, old, u *v1alpha1.Provi
 	if change.whole {
 		// Whoever shares a name with the user may get it now, or lose it.
 		var err error
-		if others, err = r.sharing(ctx, change.subjects, either.Name); err != nil {
+		if others, err = r.Sharing(ctx, change.subjects, either.Name); err != nil {
 			log.FromContext(ctx).Error(err, "Can't tell who shares a subject", "user", either.Name)
 			r.subjects.clear()
 		}
@@ -119,7 +119,7 @@ func (l look) rulesOf(ctx context.Context, u *v1alpha1.ProvisionedUser, change u
 	}
 	var names []string
 	for _, role := range roles {
-		rules, err := l.rules(ctx, role)
+		rules, err := l.Rules(ctx, role)
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +136,7 @@ func (l look) rolesOf(ctx context.Context, u *v1alpha1.ProvisionedUser, change u
 	var names []string
 	for _, provider := range change.providers {
 		for _, id := range change.roleIDs {
-			role, err := l.roleByID(ctx, provider, id)
+			role, err := l.RoleByID(ctx, provider, id)
 			if err != nil {
 				return nil, err
 			}
@@ -146,7 +146,7 @@ func (l look) rolesOf(ctx context.Context, u *v1alpha1.ProvisionedUser, change u
 		}
 	}
 	if change.whole {
-		attachments, err := l.attachments(ctx, index.AttachmentByUser, u.Name)
+		attachments, err := l.Attachments(ctx, index.AttachmentByUser, u.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +178,7 @@ func (r *ruleReconciler) roleChanged(ctx context.Context, old, role *v1alpha1.Pr
 }
 
 func (l look) ruleNames(ctx context.Context, role string) ([]string, error) {
-	rules, err := l.rules(ctx, role)
+	rules, err := l.Rules(ctx, role)
 	names := make([]string, len(rules))
 	for i, rule := range rules {
 		names[i] = rule.Name
@@ -236,7 +236,7 @@ func selects(rule *v1alpha1.AccessRule, n *corev1.Namespace) bool {
 
 func (r *ruleReconciler) everyRule(ctx context.Context, q queue, concerned func(*v1alpha1.AccessRule) bool) {
 	var list v1alpha1.AccessRuleList
-	if err := r.reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Reader.List(ctx, &list, client.UnsafeDisableDeepCopy); err != nil {
 		log.FromContext(ctx).Error(err, "Can't list the rules that a change concerns")
 		return
 	}

@@ -11,7 +11,12 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/internal/roster"
 )
+
+// look finds things in the cache.
+type look struct{ roster.Roster }
 
 // base is what every reconciler has.
 type base struct {
@@ -40,7 +45,7 @@ func (b base) patchStatus(ctx context.Context, current, desired client.Object) e
 	// The event may have come before the answer. The cache has every object whose
 	// event came, so that either it shows here or the event is still to come.
 	cached, _ := reflect.New(reflect.TypeOf(desired).Elem()).Interface().(client.Object)
-	switch found, err := b.get(ctx, desired.GetName(), cached); {
+	switch found, err := b.Get(ctx, desired.GetName(), cached); {
 	case err != nil:
 		return err
 	case !found:

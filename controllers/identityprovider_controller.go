@@ -63,7 +63,7 @@ func (r *providerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{}, err
 	}
 	cached := &v1alpha1.IdentityProvider{}
-	if found, err := r.get(ctx, req.Name, cached); !found || cached.DeletionTimestamp != nil {
+	if found, err := r.Get(ctx, req.Name, cached); !found || cached.DeletionTimestamp != nil {
 		if !found && err == nil {
 			usersByState.DeletePartialMatch(prometheus.Labels{"provider": req.Name})
 			r.counted.Delete(req.Name)
@@ -115,7 +115,7 @@ func (r *providerReconciler) tenantURL(provider string) string {
 // countUsers counts the users that are not deleted, and tells the metrics of
 // every state. p is nil for local users.
 func (r *providerReconciler) countUsers(ctx context.Context, provider string, p *v1alpha1.IdentityProvider) (int32, error) {
-	users, err := r.users(ctx, index.UserByProvider, provider)
+	users, err := r.Users(ctx, index.UserByProvider, provider)
 	if err != nil {
 		return 0, err
 	}
@@ -134,7 +134,7 @@ func (r *providerReconciler) countUsers(ctx context.Context, provider string, p 
 
 func (r *providerReconciler) countRoles(ctx context.Context, provider string) (int32, error) {
 	var list v1alpha1.ProvisionedRoleList
-	if err := r.list(ctx, &list, index.RoleByProvider, provider); err != nil {
+	if err := r.List(ctx, &list, index.RoleByProvider, provider); err != nil {
 		return 0, err
 	}
 	return int32(len(list.Items)), nil //nolint:gosec // bounded by the cluster

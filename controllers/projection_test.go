@@ -36,7 +36,7 @@ var _ = Describe("Bindings", func() {
 		Eventually(func(g Gomega) {
 			b := only(g, rule)
 			g.Expect(b.Name).To(HavePrefix(rule.Name + "-"))
-			g.Expect(b.Name).To(Equal(projection.Name(rule, 0)))
+			g.Expect(b.Name).To(Equal(projection.OfRule(rule).BindingName(0)))
 			g.Expect(b.Labels).To(HaveKeyWithValue(v1alpha1.ManagedByLabel, v1alpha1.ManagedByValue))
 			g.Expect(b.Labels).To(HaveKeyWithValue(v1alpha1.ShardLabel, "0"))
 			g.Expect(metav1.IsControlledBy(b, rule)).To(BeTrue())
@@ -111,7 +111,7 @@ var _ = Describe("Bindings", func() {
 			},
 		}
 		foreign := &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: projection.Name(rule, 0)},
+			ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: projection.OfRule(rule).BindingName(0)},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "pod-writer"},
 			Subjects:   []rbacv1.Subject{{Kind: "User", APIGroup: rbacv1.GroupName, Name: "somebody"}},
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
+	"github.com/rollcall-dev/rollcall/internal/roster"
 )
 
 // +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedroles,verbs=get;list;watch
@@ -48,7 +49,7 @@ func (r *roleReconciler) setup(mgr ctrl.Manager) error {
 // Reconcile implements reconcile.Reconciler.
 func (r *roleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	cached := &v1alpha1.ProvisionedRole{}
-	if found, err := r.get(ctx, req.Name, cached); !found {
+	if found, err := r.Get(ctx, req.Name, cached); !found {
 		r.rest.Delete(req.Name)
 		return ctrl.Result{}, err
 	}
@@ -91,15 +92,15 @@ func pause(interval, took time.Duration) time.Duration {
 
 // observe computes the status, and when time alone changes it.
 func (r *roleReconciler) observe(ctx context.Context, role *v1alpha1.ProvisionedRole) (*v1alpha1.ProvisionedRoleStatus, time.Time, error) {
-	all, err := r.providers(ctx)
+	all, err := r.Providers(ctx)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	concerned, err := r.affectedBy(ctx, role)
+	concerned, err := r.AffectedBy(ctx, role)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	rules, err := r.rules(ctx, role.Name)
+	rules, err := r.Rules(ctx, role.Name)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -109,14 +110,14 @@ func (r *roleReconciler) observe(ctx context.Context, role *v1alpha1.Provisioned
 		now             = r.clock.Now()
 	)
 	for _, u := range concerned {
-		p := all.of(u.ProvisionedUser)
+		p := all.Of(u.ProvisionedUser)
 		if u.Spec.DeprovisionedAt == nil && (access.Member(u.ProvisionedUser, role) || mayHold(u, p, role, now)) {
 			members++
 		}
-		if access.Holds(u.ProvisionedUser, p, role, u.attachments, now) {
+		if access.Holds(u.ProvisionedUser, p, role, u.Attachments, now) {
 			active++
 		}
-		for _, a := range u.attachments {
+		for _, a := range u.Attachments {
 			next = access.Earlier(next, access.Attachment(a, u.ProvisionedUser, p, role, now).Next)
 		}
 	}
@@ -145,8 +146,8 @@ func (r *roleReconciler) observe(ctx context.Context, role *v1alpha1.Provisioned
 
 // mayHold says whether an attachment gives the role now, or would if the user
 // were not suspended.
-func mayHold(u affected, p *v1alpha1.IdentityProvider, role *v1alpha1.ProvisionedRole, now time.Time) bool {
-	for _, a := range u.attachments {
+func mayHold(u roster.Affected, p *v1alpha1.IdentityProvider, role *v1alpha1.ProvisionedRole, now time.Time) bool {
+	for _, a := range u.Attachments {
 		e := access.Attachment(a, u.ProvisionedUser, p, role, now)
 		if e.Active() || e.Reason == access.ReasonUserSuspended {
 			return true

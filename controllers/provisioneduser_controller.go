@@ -15,6 +15,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/internal/index"
+	"github.com/rollcall-dev/rollcall/internal/roster"
 )
 
 // +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedusers,verbs=get;list;watch;patch;delete
@@ -35,15 +36,15 @@ type userReconciler struct {
 // Reconcile implements reconcile.Reconciler.
 func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	cached := &v1alpha1.ProvisionedUser{}
-	if found, err := r.get(ctx, req.Name, cached); !found {
+	if found, err := r.Get(ctx, req.Name, cached); !found {
 		return ctrl.Result{}, err
 	}
 	u := latest(r.recent, cached)
-	all, err := r.providers(ctx)
+	all, err := r.Providers(ctx)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	facts, missing, err := r.facts(ctx, u, all.of(u))
+	facts, missing, err := r.facts(ctx, u, all.Of(u))
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -72,7 +73,7 @@ func (r *userReconciler) facts(ctx context.Context, u *v1alpha1.ProvisionedUser,
 	f := access.Facts{User: u, Provider: p, Now: r.clock.Now()}
 	var missing []string
 	for id := range u.Spec.Memberships {
-		role, err := r.roleByID(ctx, u.Spec.Provider, id)
+		role, err := r.RoleByID(ctx, u.Spec.Provider, id)
 		if err != nil {
 			return f, nil, err
 		}
@@ -82,13 +83,13 @@ func (r *userReconciler) facts(ctx context.Context, u *v1alpha1.ProvisionedUser,
 		}
 		f.Roles = append(f.Roles, role)
 	}
-	attachments, err := r.attachments(ctx, index.AttachmentByUser, u.Name)
+	attachments, err := r.Attachments(ctx, index.AttachmentByUser, u.Name)
 	if err != nil {
 		return f, nil, err
 	}
 	f.Attachments = attachments
 	for _, a := range attachments {
-		role, err := r.role(ctx, a.Spec.Role)
+		role, err := r.Role(ctx, a.Spec.Role)
 		if err != nil {
 			return f, nil, err
 		}
@@ -100,10 +101,10 @@ func (r *userReconciler) facts(ctx context.Context, u *v1alpha1.ProvisionedUser,
 }
 
 // report patches the status, once, if it differs.
-func (r *userReconciler) report(ctx context.Context, f access.Facts, all providers) error {
+func (r *userReconciler) report(ctx context.Context, f access.Facts, all roster.Providers) error {
 	u := f.User
 	standing := access.State(u, f.Provider)
-	subject, err := r.subject(ctx, u, all)
+	subject, err := r.Subject(ctx, u, all)
 	if err != nil {
 		return err
 	}

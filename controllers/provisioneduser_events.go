@@ -65,7 +65,7 @@ func (r *userReconciler) otherChanged(ctx context.Context, old, u *v1alpha1.Prov
 	if either == nil {
 		either = old
 	}
-	others, err := r.sharing(ctx, change.subjects, either.Name)
+	others, err := r.Sharing(ctx, change.subjects, either.Name)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Can't tell who shares a subject", "user", either.Name)
 	}
@@ -91,7 +91,7 @@ func (r *userReconciler) roleChanged(ctx context.Context, old, role *v1alpha1.Pr
 		}
 		there := *either
 		there.DeletionTimestamp = nil // its members are meant, though it gives them nothing
-		users, err := r.affectedBy(ctx, &there)
+		users, err := r.AffectedBy(ctx, &there)
 		if err != nil {
 			log.FromContext(ctx).Error(err, "Can't tell which users a role concerns", "role", either.Name)
 		}
@@ -120,7 +120,7 @@ func (r *userReconciler) providerChanged(ctx context.Context, old, p *v1alpha1.I
 	if either == nil {
 		either = old
 	}
-	users, err := r.users(ctx, index.UserByProvider, either.Name)
+	users, err := r.Users(ctx, index.UserByProvider, either.Name)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Can't tell which users a provider has", "provider", either.Name)
 	}

@@ -33,21 +33,21 @@ func (r *attachmentReconciler) setup(mgr ctrl.Manager) error {
 // Reconcile implements reconcile.Reconciler.
 func (r *attachmentReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	cached := &v1alpha1.RoleAttachment{}
-	if found, err := r.get(ctx, req.Name, cached); !found || cached.DeletionTimestamp != nil {
+	if found, err := r.Get(ctx, req.Name, cached); !found || cached.DeletionTimestamp != nil {
 		return ctrl.Result{}, err
 	}
 	a := latest(r.recent, cached)
-	u, err := r.user(ctx, a.Spec.User)
+	u, err := r.User(ctx, a.Spec.User)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	role, err := r.role(ctx, a.Spec.Role)
+	role, err := r.Role(ctx, a.Spec.Role)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	var p *v1alpha1.IdentityProvider
 	if u != nil {
-		if p, err = r.provider(ctx, u.Spec.Provider); err != nil {
+		if p, err = r.Provider(ctx, u.Spec.Provider); err != nil {
 			return ctrl.Result{}, err
 		}
 	}
@@ -89,7 +89,7 @@ func (r *attachmentReconciler) roleChanged(ctx context.Context, old, role *v1alp
 }
 
 func (r *attachmentReconciler) enqueueAttachments(ctx context.Context, q queue, field, value string) {
-	attachments, err := r.attachments(ctx, field, value)
+	attachments, err := r.Attachments(ctx, field, value)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Can't tell which attachments a change concerns", "by", field, "value", value)
 	}

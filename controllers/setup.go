@@ -7,6 +7,8 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"github.com/rollcall-dev/rollcall/internal/roster"
 )
 
 // Options for the reconcilers. The zero value of each field but ExternalURL has
@@ -72,7 +74,7 @@ func setDefault[T comparable](field *T, value T) {
 func SetupWithManager(mgr ctrl.Manager, o Options) error {
 	o.setDefaults()
 	base := base{
-		look:   look{mgr.GetCache()},
+		look:   look{roster.Roster{Reader: mgr.GetCache()}},
 		client: mgr.GetClient(),
 		live:   mgr.GetAPIReader(),
 		clock:  o.Clock,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
+	"github.com/rollcall-dev/rollcall/internal/roster"
 )
 
 // subjects remembers the RBAC subject of each user as long as neither the user
@@ -37,7 +38,7 @@ func (s *subjects) begin() uint64 {
 }
 
 // of is look.subject, remembered.
-func (s *subjects) of(ctx context.Context, l look, u *v1alpha1.ProvisionedUser, all providers, mark uint64) (access.Subject, error) {
+func (s *subjects) of(ctx context.Context, l look, u *v1alpha1.ProvisionedUser, all roster.Providers, mark uint64) (access.Subject, error) {
 	s.mu.RLock()
 	e, ok := s.entries[u.Name]
 	changes := s.changes
@@ -45,8 +46,8 @@ func (s *subjects) of(ctx context.Context, l look, u *v1alpha1.ProvisionedUser, 
 	if ok && e.uid == u.UID && e.generation == u.Generation {
 		return e.subject, nil
 	}
-	subject, err := l.subject(ctx, u, all)
-	if err != nil || (u.Spec.Provider != "" && all.of(u) == nil) {
+	subject, err := l.Subject(ctx, u, all)
+	if err != nil || (u.Spec.Provider != "" && all.Of(u) == nil) {
 		// Without its provider a user's subject depends on the status too.
 		return subject, err
 	}

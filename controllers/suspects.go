@@ -13,7 +13,7 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/internal/index"
 	"github.com/rollcall-dev/rollcall/internal/projection"
-	"github.com/rollcall-dev/rollcall/scim/fold"
+	"github.com/rollcall-dev/rollcall/internal/roster"
 )
 
 // costly is from when on a revocation doesn't wait until all holders of a role
@@ -51,7 +51,7 @@ func (s *suspects) take(rule string) []rbacv1.Subject {
 // suspect notes who a user was, for rules of which the user may have lost
 // something. It is a hint that makes a revocation fast in a large role, no more.
 func (r *ruleReconciler) suspect(ctx context.Context, old *v1alpha1.ProvisionedUser, rules []string) {
-	p, err := r.provider(ctx, old.Spec.Provider)
+	p, err := r.Provider(ctx, old.Spec.Provider)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Can't tell the former subject of a user", "user", old.Name)
 		return
@@ -68,11 +68,11 @@ func (r *ruleReconciler) withdrawSuspects(ctx context.Context, rule *v1alpha1.Ac
 	if cost, ok := r.cost.Load(rule.Name); len(suspects) == 0 || !ok || cost.(time.Duration) < costly {
 		return existing, nil
 	}
-	role, err := r.role(ctx, rule.Spec.Role)
+	role, err := r.Role(ctx, rule.Spec.Role)
 	if err != nil || role == nil {
 		return existing, err
 	}
-	all, err := r.providers(ctx)
+	all, err := r.Providers(ctx)
 	if err != nil {
 		return existing, err
 	}
@@ -90,30 +90,25 @@ func (r *ruleReconciler) withdrawSuspects(ctx context.Context, rule *v1alpha1.Ac
 	if plan.Empty() {
 		return existing, nil
 	}
-	if _, err := r.writer(rule.Name).Apply(ctx, rule, plan); err != nil {
+	if _, err := r.writer(rule.Name).Apply(ctx, projection.OfRule(rule), plan); err != nil {
 		return existing, err
 	}
 	return r.existing(ctx, rule.Name)
 }
 
 // held says whether any user of that subject holds the role.
-func (l look) held(ctx context.Context, subject string, role *v1alpha1.ProvisionedRole, all providers, now time.Time) (bool, error) {
-	for _, candidate := range candidates(fold.String(subject), all) {
-		users, err := l.users(ctx, index.UserBySubject, candidate)
+func (l look) held(ctx context.Context, subject string, role *v1alpha1.ProvisionedRole, all roster.Providers, now time.Time) (bool, error) {
+	users, err := l.Called(ctx, subject, all)
+	if err != nil {
+		return false, err
+	}
+	for _, u := range users {
+		attachments, err := l.Attachments(ctx, index.AttachmentByUser, u.Name)
 		if err != nil {
 			return false, err
 		}
-		for _, u := range users {
-			if s := access.SubjectOf(u, all.of(u)); s.Refused || s.Name != subject {
-				continue
-			}
-			attachments, err := l.attachments(ctx, index.AttachmentByUser, u.Name)
-			if err != nil {
-				return false, err
-			}
-			if access.Holds(u, all.of(u), role, attachments, now) {
-				return true, nil
-			}
+		if access.Holds(u, all.Of(u), role, attachments, now) {
+			return true, nil
 		}
 	}
 	return false, nil

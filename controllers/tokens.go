@@ -19,7 +19,7 @@ import (
 // say; never a digest.
 func (r *providerReconciler) tokens(ctx context.Context, p *v1alpha1.IdentityProvider) ([]v1alpha1.TokenStatus, error) {
 	var list corev1.SecretList
-	if err := r.reader.List(ctx, &list, client.InNamespace(r.namespace),
+	if err := r.Reader.List(ctx, &list, client.InNamespace(r.namespace),
 		client.MatchingLabels{v1alpha1.TokenLabel: p.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list the tokens of %q: %w", p.Name, err)
 	}

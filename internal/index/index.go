@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/internal/projection"
 	"github.com/rollcall-dev/rollcall/scim/fold"
 )
@@ -56,6 +57,12 @@ const (
 	// BindingByRule finds RoleBindings and ClusterRoleBindings of ours by the
 	// name of the AccessRule they project.
 	BindingByRule = "binding.rule"
+	// BindingByLevel finds ClusterRoleBindings of ours by the ClusterRole of the
+	// permission level they project.
+	BindingByLevel = "binding.level"
+	// UserByLevel finds users by the permission level that their spec asks for,
+	// other than User.
+	UserByLevel = "user.level"
 )
 
 // Scoped joins a provider's name and a value of its own, so that one provider's
@@ -93,6 +100,12 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 			return ids
 		})},
 		{&v1alpha1.ProvisionedUser{}, UserBySubject, user(SubjectCandidates)},
+		{&v1alpha1.ProvisionedUser{}, UserByLevel, user(func(u *v1alpha1.ProvisionedUser) []string {
+			if level := access.Given(u); level != v1alpha1.LevelUser {
+				return []string{string(level)}
+			}
+			return nil
+		})},
 
 		{&v1alpha1.ProvisionedRole{}, RoleByProvider, role(func(r *v1alpha1.ProvisionedRole) []string {
 			return []string{providerOrLocal(r.Spec.Provider)}
@@ -118,6 +131,12 @@ func Register(ctx context.Context, indexer client.FieldIndexer) error {
 		}},
 		{&rbacv1.RoleBinding{}, BindingByRule, ruleOfBinding},
 		{&rbacv1.ClusterRoleBinding{}, BindingByRule, ruleOfBinding},
+		{&rbacv1.ClusterRoleBinding{}, BindingByLevel, func(o client.Object) []string {
+			if role, ours := projection.LevelRoleOf(o); ours {
+				return []string{role}
+			}
+			return nil
+		}},
 	} {
 		if err := indexer.IndexField(ctx, i.obj, i.field, i.value); err != nil {
 			return fmt.Errorf("index %s: %w", i.field, err)

@@ -15,8 +15,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
 
 // parallelWrites is how many bindings of one rule are written at once.
@@ -56,16 +54,16 @@ type Refusal struct {
 // A failure stops nothing but the pruning in its namespace, which would take away
 // what the failed write was to replace. The error is worth a retry; refusals are
 // not.
-func (w *Writer) Apply(ctx context.Context, rule *v1alpha1.AccessRule, plan *Plan) ([]Refusal, error) {
-	done := w.each(ctx, rule, plan.Withdraw, w.withdraw, nil)
-	done.add(w.each(ctx, rule, plan.Grant, w.grant, w.Interrupted))
+func (w *Writer) Apply(ctx context.Context, from Source, plan *Plan) ([]Refusal, error) {
+	done := w.each(ctx, from, plan.Withdraw, w.withdraw, nil)
+	done.add(w.each(ctx, from, plan.Grant, w.grant, w.Interrupted))
 	if done.interrupted {
 		// Pruning takes away what the grants that are missing replace.
 		return done.refusals, errors.Join(append(done.errs, ErrInterrupted)...)
 	}
 	// What the rule no longer asks for goes also when its successor was refused.
 	prune := slices.DeleteFunc(slices.Clone(plan.Prune), func(b Binding) bool { return done.failed[b.Namespace] })
-	done.add(w.each(ctx, rule, prune, w.withdraw, nil))
+	done.add(w.each(ctx, from, prune, w.withdraw, nil))
 	return done.refusals, errors.Join(done.errs...)
 }
 
@@ -105,13 +103,13 @@ func (o *outcome) add(other outcome) {
 	}
 }
 
-type write func(context.Context, *v1alpha1.AccessRule, Binding) (*Refusal, error)
+type write func(context.Context, Source, Binding) (*Refusal, error)
 
 // each writes bindings in parallel. The first few are always tried, so that
 // interruptions without end don't keep everything else from ever being done.
-func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings []Binding, do write, interrupted func() bool) (done outcome) {
+func (w *Writer) each(ctx context.Context, from Source, bindings []Binding, do write, interrupted func() bool) (done outcome) {
 	if len(bindings) == 1 {
-		refusal, err := do(ctx, rule, bindings[0])
+		refusal, err := do(ctx, from, bindings[0])
 		done.note(bindings[0], refusal, err)
 		return done
 	}
@@ -126,7 +124,7 @@ func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings [
 			break
 		}
 		group.Go(func() error {
-			refusal, err := do(ctx, rule, b)
+			refusal, err := do(ctx, from, b)
 			mu.Lock()
 			defer mu.Unlock()
 			done.note(b, refusal, err)
@@ -144,16 +142,16 @@ func (w *Writer) each(ctx context.Context, rule *v1alpha1.AccessRule, bindings [
 // role, for the role to exist, and for all webhooks to agree; when it can't be
 // done, the binding goes as a whole, because a suspended user must not keep
 // access for the sake of others.
-func (w *Writer) withdraw(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) (*Refusal, error) {
+func (w *Writer) withdraw(ctx context.Context, from Source, b Binding) (*Refusal, error) {
 	if len(b.Subjects) == 0 {
 		return nil, w.delete(ctx, b)
 	}
-	err := w.update(ctx, rule, b)
+	err := w.update(ctx, from, b)
 	if left := remaining(b); apierrors.IsInvalid(err) && len(left) > 0 && len(left) < len(b.Subjects) {
 		// One of those that were to come in is no good. Nobody else pays for it.
 		narrowed := b
 		narrowed.Subjects = left
-		if w.update(ctx, rule, narrowed) == nil {
+		if w.update(ctx, from, narrowed) == nil {
 			refusal := refuse(b, err)
 			return &refusal, nil
 		}
@@ -184,15 +182,15 @@ func remaining(b Binding) []rbacv1.Subject {
 	})
 }
 
-func (w *Writer) grant(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) (*Refusal, error) {
+func (w *Writer) grant(ctx context.Context, from Source, b Binding) (*Refusal, error) {
 	var err error
 	if b.Current == nil {
-		err = w.create(ctx, rule, b)
+		err = w.create(ctx, from, b)
 		if apierrors.IsAlreadyExists(err) {
-			return w.takeBack(ctx, rule, b)
+			return w.takeBack(ctx, from, b)
 		}
 	} else {
-		err = w.update(ctx, rule, b)
+		err = w.update(ctx, from, b)
 	}
 	return settle(b, err)
 }
@@ -257,29 +255,29 @@ func missing(err error) string {
 // takeBack deals with a name that is taken by an object without our labels. If
 // the rule controls it, somebody took the labels off; otherwise it is somebody
 // else's, and stays as it is.
-func (w *Writer) takeBack(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) (*Refusal, error) {
+func (w *Writer) takeBack(ctx context.Context, from Source, b Binding) (*Refusal, error) {
 	current := empty(b.Namespace)
 	if err := w.Live.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: b.Name}, current); err != nil {
 		return nil, fmt.Errorf("read the binding %s that is in the way: %w", b.path(), err)
 	}
-	if !Ours(current, rule) {
+	if !from.Ours(current) {
 		return &Refusal{Namespace: b.Namespace, Name: b.Name,
 			Message: fmt.Sprintf("%s exists and is not managed by Rollcall: it is left alone", b.path())}, nil
 	}
-	if RoleRefOf(current) != RoleRef(rule) {
+	if RoleRefOf(current) != from.RoleRef {
 		b.Current = current
 		if err := w.delete(ctx, b); err != nil {
 			return nil, err
 		}
-		return settle(b, w.create(ctx, rule, b))
+		return settle(b, w.create(ctx, from, b))
 	}
 	b.Current = current
-	return settle(b, w.update(ctx, rule, b))
+	return settle(b, w.update(ctx, from, b))
 }
 
-func (w *Writer) create(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) error {
+func (w *Writer) create(ctx context.Context, from Source, b Binding) error {
 	b.Current = nil
-	o := Declare(rule, b)
+	o := Declare(from, b)
 	w.writing(o)
 	if err := w.Client.Create(ctx, o); err != nil {
 		w.failed(o, err)
@@ -289,8 +287,8 @@ func (w *Writer) create(ctx context.Context, rule *v1alpha1.AccessRule, b Bindin
 	return nil
 }
 
-func (w *Writer) update(ctx context.Context, rule *v1alpha1.AccessRule, b Binding) error {
-	o := Declare(rule, b)
+func (w *Writer) update(ctx context.Context, from Source, b Binding) error {
+	o := Declare(from, b)
 	w.writing(o)
 	if err := w.Client.Update(ctx, o); err != nil {
 		w.failed(o, err)
@@ -302,10 +300,10 @@ func (w *Writer) update(ctx context.Context, rule *v1alpha1.AccessRule, b Bindin
 
 // Declare makes the object that a binding is to be: a new one, or a changed copy
 // of its current one.
-func Declare(rule *v1alpha1.AccessRule, b Binding) client.Object {
+func Declare(from Source, b Binding) client.Object {
 	if b.Current != nil {
 		o, _ := b.Current.DeepCopyObject().(client.Object)
-		dress(o, rule, b.Name)
+		dress(o, from, b.Name)
 		setSubjects(o, b.Subjects)
 		return o
 	}
@@ -314,11 +312,11 @@ func Declare(rule *v1alpha1.AccessRule, b Binding) client.Object {
 	o.SetName(b.Name)
 	switch o := o.(type) {
 	case *rbacv1.RoleBinding:
-		o.RoleRef = RoleRef(rule)
+		o.RoleRef = from.RoleRef
 	case *rbacv1.ClusterRoleBinding:
-		o.RoleRef = RoleRef(rule)
+		o.RoleRef = from.RoleRef
 	}
-	dress(o, rule, b.Name)
+	dress(o, from, b.Name)
 	setSubjects(o, b.Subjects)
 	return o
 }
@@ -359,14 +357,14 @@ func (w *Writer) failed(o client.Object, err error) {
 // dress puts on what marks a binding as ours, and leaves other labels and
 // annotations alone. A binding of another family, which is on its way out, keeps
 // the shard it has.
-func dress(o client.Object, rule *v1alpha1.AccessRule, name string) {
-	shard, ok := shardOf(family(rule), name)
+func dress(o client.Object, from Source, name string) {
+	shard, ok := shardOf(from.family(), name)
 	if ok {
-		o.SetLabels(merge(o.GetLabels(), labels(rule, shard)))
+		o.SetLabels(merge(o.GetLabels(), from.labels(shard)))
 	}
-	o.SetAnnotations(merge(o.GetAnnotations(), annotations(rule)))
-	if rule.UID != "" {
-		o.SetOwnerReferences([]metav1.OwnerReference{owner(rule)})
+	o.SetAnnotations(merge(o.GetAnnotations(), from.annotations()))
+	if from.owner != nil {
+		o.SetOwnerReferences([]metav1.OwnerReference{*from.owner})
 	}
 }
 

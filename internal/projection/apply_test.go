@@ -93,7 +93,7 @@ func bound(namespace, name string, has, wants []rbacv1.Subject) projection.Bindi
 		Current: &rbacv1.RoleBinding{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: "b", ResourceVersion: "7"},
-			RoleRef:    projection.RoleRef(rule()), Subjects: has,
+			RoleRef:    projection.OfRule(rule()).RoleRef, Subjects: has,
 		},
 	}
 }
@@ -125,7 +125,7 @@ func TestWithdrawalsGetThrough(t *testing.T) {
 			var failed []error
 			w := writer(t, a)
 			w.Failed = func(_ client.Object, err error) { failed = append(failed, err) }
-			refusals, err := w.Apply(context.Background(), rule(), &projection.Plan{
+			refusals, err := w.Apply(context.Background(), projection.OfRule(rule()), &projection.Plan{
 				Withdraw: []projection.Binding{bound("a", "x", users(0, 3), users(0, 2))},
 			})
 			if got := strings.Join(a.requests, ","); got != tc.requests {
@@ -153,7 +153,7 @@ func TestWithdrawalDoesNotFailForANewcomer(t *testing.T) {
 	var written []rbacv1.Subject
 	w := writer(t, a)
 	w.Written = func(o client.Object) { written = projection.BindingOf(o).Subjects }
-	refusals, err := w.Apply(context.Background(), rule(), &projection.Plan{
+	refusals, err := w.Apply(context.Background(), projection.OfRule(rule()), &projection.Plan{
 		Withdraw: []projection.Binding{bound("a", "x", users(0, 3), wants)},
 	})
 	if err != nil || len(refusals) != 1 || strings.Join(a.requests, ",") != "PUT a,PUT a" {
@@ -183,7 +183,7 @@ func TestPruningWaitsOnlyWhereSomethingFailed(t *testing.T) {
 				}
 				plan.Prune = append(plan.Prune, bound(namespace, "old", users(0, 1), nil))
 			}
-			_, err := writer(t, a).Apply(context.Background(), rule(), plan)
+			_, err := writer(t, a).Apply(context.Background(), projection.OfRule(rule()), plan)
 			var status apierrors.APIStatus
 			if !errors.As(err, &status) {
 				t.Errorf("error %v", err)
@@ -215,7 +215,7 @@ func TestGrantsGiveWayToRevocations(t *testing.T) {
 	}
 	plan.Withdraw = []projection.Binding{bound("w", "old", users(0, 2), users(0, 1))}
 	plan.Prune = []projection.Binding{bound("p", "old", users(0, 1), nil)}
-	_, err := w.Apply(t.Context(), rule(), &plan)
+	_, err := w.Apply(t.Context(), projection.OfRule(rule()), &plan)
 	if !errors.Is(err, projection.ErrInterrupted) {
 		t.Errorf("Apply returned %v, want ErrInterrupted", err)
 	}

@@ -1,9 +1,9 @@
-// Package projection keeps RoleBindings and ClusterRoleBindings in step with an
-// AccessRule: the declared state is what the rule and the holders of its role
-// ask for, the current state is what the cluster has, and a Plan is the
+// Package projection keeps RoleBindings and ClusterRoleBindings in step with
+// their source, an AccessRule or a permission level: the declared state is what the
+// rule and the holders of its role ask for, or the holders of the level, the current state is what the cluster has, and a Plan is the
 // difference.
 //
-//   - name: what the bindings of a rule are called, and which bindings are ours.
+//   - name: what the bindings of a source are called, and which bindings are ours.
 //   - shard: how subjects are spread over bindings of bounded size.
 //   - plan: declared against current state, without side effects.
 //   - apply: the plan's writes, withdrawals first.

@@ -22,28 +22,63 @@ const (
 	hashLength = 12
 )
 
-// RoleRef is what the bindings of a rule refer to.
-func RoleRef(rule *v1alpha1.AccessRule) rbacv1.RoleRef {
+// Source is what bindings come from: an AccessRule, or a permission level.
+type Source struct {
+	// Name of the AccessRule, or of the ClusterRole of the level.
+	Name string
+	// RoleRef is what the bindings refer to.
+	RoleRef rbacv1.RoleRef
+	// label names the source on its bindings.
+	label string
+	// owner is nil for levels, which are no objects.
+	owner *metav1.OwnerReference
+}
+
+// OfRule is the source of an AccessRule's bindings.
+func OfRule(rule *v1alpha1.AccessRule) Source {
 	kind := rule.Spec.RoleRef.Kind
 	if kind == "" {
 		kind = v1alpha1.ClusterRoleKind
 	}
-	return rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: string(kind), Name: rule.Spec.RoleRef.Name}
+	s := Source{
+		Name:    rule.Name,
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: string(kind), Name: rule.Spec.RoleRef.Name},
+		label:   v1alpha1.AccessRuleLabel,
+	}
+	if rule.UID != "" {
+		s.owner = metav1.NewControllerRef(rule, v1alpha1.GroupVersion.WithKind("AccessRule"))
+	}
+	return s
 }
 
-// Name is the name of one shard: RULE-HASH-SHARD. The hash tells long names
-// apart, and covers the roleRef because that of a binding can't be changed: a
-// rule that is pointed elsewhere gets new bindings.
-func Name(rule *v1alpha1.AccessRule, shard int) string {
-	return family(rule) + strconv.Itoa(shard)
+// levelRoles are the ClusterRoles of the permission levels that allow anything.
+var levelRoles = map[v1alpha1.PermissionLevel]string{
+	v1alpha1.LevelTeamLeader:    "rollcall-team-leader",
+	v1alpha1.LevelAuditor:       "rollcall-auditor",
+	v1alpha1.LevelAdministrator: "rollcall-administrator",
 }
 
-func family(rule *v1alpha1.AccessRule) string {
-	ref := RoleRef(rule)
-	return trim(rule.Name, maxReadable) + "-" + hash(rule.Name, ref.Kind, ref.Name) + "-"
+// OfLevel is the source of a permission level's ClusterRoleBindings; ok is false
+// for User, which is bound to nothing.
+func OfLevel(level v1alpha1.PermissionLevel) (s Source, ok bool) {
+	role, ok := levelRoles[level]
+	return Source{
+		Name:    role,
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: string(v1alpha1.ClusterRoleKind), Name: role},
+		label:   v1alpha1.PermissionLevelLabel,
+	}, ok
 }
 
-// shardOf is the inverse of Name for the rule whose family is given.
+// BindingName is the name of one shard: NAME-HASH-SHARD. The hash tells long names
+// apart, and covers the roleRef because that of a binding can't be changed: a rule
+// that is pointed elsewhere gets new bindings.
+func (s Source) BindingName(shard int) string { return s.family() + strconv.Itoa(shard) }
+
+func (s Source) family() string {
+	return trim(s.Name, maxReadable) + "-" + hash(s.Name, s.RoleRef.Kind, s.RoleRef.Name) + "-"
+}
+
+// shardOf is the inverse of BindingName for the source whose family is given.
 func shardOf(family, name string) (int, bool) {
 	digits, ok := strings.CutPrefix(name, family)
 	if !ok {
@@ -56,55 +91,63 @@ func shardOf(family, name string) (int, bool) {
 	return shard, true
 }
 
-// labels of a binding of ours. A rule's name that is too long for a label value
-// is cut there, and stands in full in the annotation of the same key.
-func labels(rule *v1alpha1.AccessRule, shard int) map[string]string {
+// labels of a binding of ours. A name that is too long for a label value is cut
+// there, and stands in full in the annotation of the same key.
+func (s Source) labels(shard int) map[string]string {
 	return map[string]string{
-		v1alpha1.ManagedByLabel:  v1alpha1.ManagedByValue,
-		v1alpha1.AccessRuleLabel: LabelValue(rule.Name),
-		v1alpha1.ShardLabel:      strconv.Itoa(shard),
+		v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue,
+		s.label:                 LabelValue(s.Name),
+		v1alpha1.ShardLabel:     strconv.Itoa(shard),
 	}
 }
 
 // LabelValue is the value of AccessRuleLabel for a rule of that name.
-func LabelValue(rule string) string {
-	if len(rule) <= maxLabel {
-		return rule
+func LabelValue(name string) string {
+	if len(name) <= maxLabel {
+		return name
 	}
-	return trim(rule, maxLabel-1-hashLength) + "-" + hash(rule)
+	return trim(name, maxLabel-1-hashLength) + "-" + hash(name)
 }
 
-func annotations(rule *v1alpha1.AccessRule) map[string]string {
-	if len(rule.Name) <= maxLabel {
+func (s Source) annotations() map[string]string {
+	if len(s.Name) <= maxLabel {
 		return nil
 	}
-	return map[string]string{v1alpha1.AccessRuleLabel: rule.Name}
+	return map[string]string{s.label: s.Name}
 }
 
-func owner(rule *v1alpha1.AccessRule) metav1.OwnerReference {
-	return *metav1.NewControllerRef(rule, v1alpha1.GroupVersion.WithKind("AccessRule"))
+// RuleOf returns the name of the rule that a binding projects, and whether it
+// projects one.
+func RuleOf(b metav1.Object) (rule string, ours bool) { return sourceOf(b, v1alpha1.AccessRuleLabel) }
+
+// LevelRoleOf returns the ClusterRole of the permission level that a binding
+// projects, and whether it projects one.
+func LevelRoleOf(b metav1.Object) (role string, ours bool) {
+	return sourceOf(b, v1alpha1.PermissionLevelLabel)
 }
 
-// RuleOf returns the name of the rule that a binding projects, and whether the
-// binding is ours at all.
-func RuleOf(b metav1.Object) (rule string, ours bool) {
+func sourceOf(b metav1.Object, label string) (name string, ours bool) {
 	if b.GetLabels()[v1alpha1.ManagedByLabel] != v1alpha1.ManagedByValue {
 		return "", false
 	}
-	if full := b.GetAnnotations()[v1alpha1.AccessRuleLabel]; full != "" {
+	if full := b.GetAnnotations()[label]; full != "" {
 		return full, true
 	}
-	rule = b.GetLabels()[v1alpha1.AccessRuleLabel]
-	return rule, rule != ""
+	name = b.GetLabels()[label]
+	return name, name != ""
 }
 
-// Ours says whether a binding belongs to the rule: by its labels, or, when
+// Ours says whether a binding belongs to the source: by its labels, or, when
 // somebody took those off, by its controller.
-func Ours(b metav1.Object, rule *v1alpha1.AccessRule) bool {
-	if name, ok := RuleOf(b); ok {
-		return name == rule.Name
+func (s Source) Ours(b metav1.Object) bool {
+	if name, ok := sourceOf(b, s.label); ok {
+		return name == s.Name
 	}
-	return rule.UID != "" && metav1.IsControlledBy(b, rule)
+	if s.owner == nil {
+		return false
+	}
+	controller := metav1.GetControllerOf(b)
+	return controller != nil && controller.UID == s.owner.UID
 }
 
 // trim cuts s to at most n bytes, and so that it can stand before a dash.

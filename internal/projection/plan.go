@@ -9,8 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
 
 // Target is a place where a rule is bound.
@@ -49,10 +47,10 @@ type Plan struct {
 // Empty says that there is nothing to write.
 func (p *Plan) Empty() bool { return len(p.Withdraw)+len(p.Grant)+len(p.Prune) == 0 }
 
-// Make compares what a rule declares with the bindings of ours that project it
+// Make compares what a source declares with the bindings of ours that project it
 // now. The result depends on nothing else, and not on any order.
-func Make(rule *v1alpha1.AccessRule, subjects []rbacv1.Subject, targets []Target, existing []Binding) *Plan {
-	m := maker{rule: rule, family: family(rule), ref: RoleRef(rule), declared: declare(subjects), plan: &Plan{}}
+func Make(from Source, subjects []rbacv1.Subject, targets []Target, existing []Binding) *Plan {
+	m := maker{from: from, family: from.family(), declared: declare(subjects), plan: &Plan{}}
 	byNamespace := make(map[string][]Binding)
 	for _, b := range existing {
 		byNamespace[b.Namespace] = append(byNamespace[b.Namespace], b)
@@ -94,9 +92,8 @@ func Without(subjects []rbacv1.Subject, existing []Binding) *Plan {
 }
 
 type maker struct {
-	rule     *v1alpha1.AccessRule
+	from     Source
 	family   string
-	ref      rbacv1.RoleRef
 	declared *declared
 	plan     *Plan
 }
@@ -128,7 +125,7 @@ func (m *maker) bind(namespace string, existing []Binding) {
 		switch {
 		case !named:
 			stale = append(stale, b)
-		case RoleRefOf(b.Current) != m.ref:
+		case RoleRefOf(b.Current) != m.from.RoleRef:
 			// It has our name and grants something else. The name has to be free
 			// before the right binding can be made.
 			m.withdraw(b, nil)
@@ -158,7 +155,7 @@ func (m *maker) keepShard(namespace string, shard int, objects map[int]Binding, 
 	switch {
 	case !exists:
 		m.plan.Grant = append(m.plan.Grant, Binding{
-			Namespace: namespace, Name: Name(m.rule, shard), Subjects: subjects,
+			Namespace: namespace, Name: m.from.BindingName(shard), Subjects: subjects,
 		})
 	case m.withdraws(b):
 		m.withdraw(b, subjects)
@@ -196,11 +193,11 @@ func (m *maker) withdraws(b Binding) bool {
 
 // dressed says whether a binding has our labels, annotations and owner.
 func (m *maker) dressed(o client.Object, shard int) bool {
-	return includes(o.GetLabels(), labels(m.rule, shard)) &&
-		includes(o.GetAnnotations(), annotations(m.rule)) &&
-		slices.ContainsFunc(o.GetOwnerReferences(), func(r metav1.OwnerReference) bool {
-			return equality.Semantic.DeepEqual(r, owner(m.rule))
-		})
+	return includes(o.GetLabels(), m.from.labels(shard)) &&
+		includes(o.GetAnnotations(), m.from.annotations()) &&
+		(m.from.owner == nil || slices.ContainsFunc(o.GetOwnerReferences(), func(r metav1.OwnerReference) bool {
+			return equality.Semantic.DeepEqual(r, *m.from.owner)
+		}))
 }
 
 func includes(all, some map[string]string) bool {

@@ -84,7 +84,7 @@ func (c cluster) write(t failer, r *v1alpha1.AccessRule, b projection.Binding) {
 		if c[k] != nil {
 			t.Fatalf("%s exists", k)
 		}
-		c[k] = projection.Declare(r, b)
+		c[k] = projection.Declare(projection.OfRule(r), b)
 	case len(b.Subjects) == 0:
 		if c[k] == nil {
 			t.Fatalf("%s is gone already", k)
@@ -94,7 +94,7 @@ func (c cluster) write(t failer, r *v1alpha1.AccessRule, b projection.Binding) {
 		if c[k] == nil {
 			t.Fatalf("%s is gone", k)
 		}
-		c[k] = projection.Declare(r, b)
+		c[k] = projection.Declare(projection.OfRule(r), b)
 	}
 }
 
@@ -129,7 +129,7 @@ func in(namespaces ...string) []projection.Target {
 
 func TestPlanFromNothing(t *testing.T) {
 	t.Parallel()
-	p := projection.Make(rule(), users(0, 1001), in("b", "a"), nil)
+	p := projection.Make(projection.OfRule(rule()), users(0, 1001), in("b", "a"), nil)
 	var got []string
 	for _, b := range p.Grant {
 		got = append(got, fmt.Sprintf("%s/%s:%d", b.Namespace, b.Name[strings.LastIndex(b.Name, "-")+1:], len(b.Subjects)))
@@ -144,22 +144,22 @@ func TestPlanTouchesOneShard(t *testing.T) {
 	t.Parallel()
 	c := cluster{}
 	everybody := users(0, 1300)
-	c.carryOut(t, rule(), projection.Make(rule(), everybody, in("a"), nil))
+	c.carryOut(t, rule(), projection.Make(projection.OfRule(rule()), everybody, in("a"), nil))
 
 	t.Run("one less", func(t *testing.T) {
-		p := projection.Make(rule(), slices.Delete(slices.Clone(everybody), 600, 601), in("a"), c.bindings())
+		p := projection.Make(projection.OfRule(rule()), slices.Delete(slices.Clone(everybody), 600, 601), in("a"), c.bindings())
 		if len(p.Withdraw) != 1 || len(p.Grant)+len(p.Prune) > 0 || len(p.Withdraw[0].Subjects) != 499 {
 			t.Errorf("plan = %+v", p)
 		}
 	})
 	t.Run("one more", func(t *testing.T) {
-		p := projection.Make(rule(), append(slices.Clone(everybody), user("a-new-one")), in("a"), c.bindings())
+		p := projection.Make(projection.OfRule(rule()), append(slices.Clone(everybody), user("a-new-one")), in("a"), c.bindings())
 		if len(p.Grant) != 1 || len(p.Withdraw)+len(p.Prune) > 0 || len(p.Grant[0].Subjects) != 301 {
 			t.Errorf("plan = %+v", p)
 		}
 	})
 	t.Run("nothing", func(t *testing.T) {
-		if p := projection.Make(rule(), everybody, in("a"), c.bindings()); !p.Empty() || p.Bindings != 3 {
+		if p := projection.Make(projection.OfRule(rule()), everybody, in("a"), c.bindings()); !p.Empty() || p.Bindings != 3 {
 			t.Errorf("plan = %+v", p)
 		}
 	})
@@ -168,12 +168,12 @@ func TestPlanTouchesOneShard(t *testing.T) {
 func TestPlanCompactsWhatIsMostlyEmpty(t *testing.T) {
 	t.Parallel()
 	c := cluster{}
-	c.carryOut(t, rule(), projection.Make(rule(), users(0, 2000), in("a"), nil))
+	c.carryOut(t, rule(), projection.Make(projection.OfRule(rule()), users(0, 2000), in("a"), nil))
 	var few []rbacv1.Subject
 	for i := 0; i < 2000; i += 10 {
 		few = append(few, user(fmt.Sprintf("user-%05d", i)))
 	}
-	p := projection.Make(rule(), few, in("a"), c.bindings())
+	p := projection.Make(projection.OfRule(rule()), few, in("a"), c.bindings())
 	for _, b := range p.Withdraw {
 		if len(b.Subjects) == 0 {
 			t.Errorf("%s is deleted before its subjects are bound elsewhere", b.Name)
@@ -191,9 +191,9 @@ func TestPlanCompactsWhatIsMostlyEmpty(t *testing.T) {
 func TestPlanForAnotherRole(t *testing.T) {
 	t.Parallel()
 	c := cluster{}
-	c.carryOut(t, rule(), projection.Make(rule(), users(0, 3), in("a", "b"), nil))
+	c.carryOut(t, rule(), projection.Make(projection.OfRule(rule()), users(0, 3), in("a", "b"), nil))
 	view := rule(func(r *v1alpha1.AccessRule) { r.Spec.RoleRef.Name = "view" })
-	p := projection.Make(view, users(1, 3), in("a"), c.bindings())
+	p := projection.Make(projection.OfRule(view), users(1, 3), in("a"), c.bindings())
 	// In a: user 0 leaves the old binding at once, which goes when the new one is
 	// there. In b: nothing replaces the old one.
 	if len(p.Withdraw) != 2 || len(p.Grant) != 1 || len(p.Prune) != 1 {
@@ -211,11 +211,11 @@ func TestPlanForAnotherRole(t *testing.T) {
 func TestPlanFreesAStolenName(t *testing.T) {
 	t.Parallel()
 	stolen := &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: projection.Name(rule(), 0)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: projection.OfRule(rule()).BindingName(0)},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects:   users(0, 3),
 	}
-	p := projection.Make(rule(), users(0, 3), in("a"), []projection.Binding{projection.BindingOf(stolen)})
+	p := projection.Make(projection.OfRule(rule()), users(0, 3), in("a"), []projection.Binding{projection.BindingOf(stolen)})
 	if len(p.Withdraw) != 1 || len(p.Withdraw[0].Subjects) != 0 || len(p.Grant) != 1 || p.Grant[0].Current != nil {
 		t.Errorf("plan = %+v", p)
 	}
@@ -224,7 +224,7 @@ func TestPlanFreesAStolenName(t *testing.T) {
 func TestWithout(t *testing.T) {
 	t.Parallel()
 	c := cluster{}
-	c.carryOut(t, rule(), projection.Make(rule(), users(0, 501), in("a", "b"), nil))
+	c.carryOut(t, rule(), projection.Make(projection.OfRule(rule()), users(0, 501), in("a", "b"), nil))
 	p := projection.Without([]rbacv1.Subject{user("user-00003"), user("user-00500"), user("nobody")}, c.bindings())
 	if len(p.Withdraw) != 4 || len(p.Grant)+len(p.Prune) > 0 {
 		t.Fatalf("plan = %+v", p)
@@ -238,8 +238,8 @@ func TestWithout(t *testing.T) {
 func TestPlanInTerminatingNamespace(t *testing.T) {
 	t.Parallel()
 	c := cluster{}
-	c.carryOut(t, rule(), projection.Make(rule(), users(0, 3), in("a"), nil))
-	p := projection.Make(rule(), users(1, 5), []projection.Target{{Namespace: "a", Terminating: true}}, c.bindings())
+	c.carryOut(t, rule(), projection.Make(projection.OfRule(rule()), users(0, 3), in("a"), nil))
+	p := projection.Make(projection.OfRule(rule()), users(1, 5), []projection.Target{{Namespace: "a", Terminating: true}}, c.bindings())
 	if len(p.Grant)+len(p.Prune) > 0 || len(p.Withdraw) != 1 || !slices.Equal(p.Withdraw[0].Subjects, users(1, 3)) {
 		t.Errorf("plan = %+v", p)
 	}
@@ -255,11 +255,11 @@ func TestPlanDressesWhatIsUndressed(t *testing.T) {
 		"nothing wrong": func(o client.Object) { o.SetLabels(mapsPlus(o.GetLabels(), "team", "a")) },
 	} {
 		c := cluster{}
-		c.carryOut(t, rule(), projection.Make(rule(), users(0, 1), in("a"), nil))
+		c.carryOut(t, rule(), projection.Make(projection.OfRule(rule()), users(0, 1), in("a"), nil))
 		for _, o := range c {
 			undress(o)
 		}
-		p := projection.Make(rule(), users(0, 1), in("a"), c.bindings())
+		p := projection.Make(projection.OfRule(rule()), users(0, 1), in("a"), c.bindings())
 		if wrong := name != "nothing wrong"; p.Empty() == wrong {
 			t.Errorf("%s: plan = %+v", name, p)
 		}
@@ -286,12 +286,12 @@ func TestPlanLaws(t *testing.T) {
 				slices.Reverse(wanted)
 			}
 			old := c.shards()
-			p := projection.Make(r, wanted, targets, c.bindings())
+			p := projection.Make(projection.OfRule(r), wanted, targets, c.bindings())
 			checkOrder(t, c, p, wanted)
 			c.carryOut(t, r, p)
 			checkPlaced(t, c, wanted, targets)
 			checkChurn(t, old, c.shards(), wanted, targets)
-			if again := projection.Make(r, wanted, targets, c.bindings()); !again.Empty() {
+			if again := projection.Make(projection.OfRule(r), wanted, targets, c.bindings()); !again.Empty() {
 				t.Fatalf("a second plan is not empty: %+v", again)
 			}
 			before = wanted
@@ -394,13 +394,13 @@ func TestNames(t *testing.T) {
 		name := rapid.StringMatching(`[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?`).Draw(t, "rule")
 		shard := rapid.IntRange(0, 100000).Draw(t, "shard")
 		r := rule(func(r *v1alpha1.AccessRule) { r.Name = name })
-		if got := projection.Name(r, shard); len(got) > 253 || strings.ContainsAny(got, "/%") {
+		if got := projection.OfRule(r).BindingName(shard); len(got) > 253 || strings.ContainsAny(got, "/%") {
 			t.Fatalf("name %q", got)
 		}
 		if errs := validation.IsValidLabelValue(projection.LabelValue(name)); len(errs) > 0 {
 			t.Fatalf("label value %q: %v", projection.LabelValue(name), errs)
 		}
-		o := projection.Declare(r, projection.Binding{Namespace: "a", Name: projection.Name(r, shard), Subjects: users(0, 1)})
+		o := projection.Declare(projection.OfRule(r), projection.Binding{Namespace: "a", Name: projection.OfRule(r).BindingName(shard), Subjects: users(0, 1)})
 		if of, ours := projection.RuleOf(o); !ours || of != name {
 			t.Fatalf("RuleOf = %q, %v, want %q", of, ours, name)
 		}
@@ -418,7 +418,7 @@ func TestNamesTellRulesApart(t *testing.T) {
 		"long":       rule(func(r *v1alpha1.AccessRule) { r.Name = long + "a" }),
 		"long too":   rule(func(r *v1alpha1.AccessRule) { r.Name = long + "b" }),
 	} {
-		name := projection.Name(r, 0)
+		name := projection.OfRule(r).BindingName(0)
 		if other, ok := seen[name]; ok {
 			t.Errorf("%s and %s are both called %s", what, other, name)
 		}
@@ -429,20 +429,20 @@ func TestNamesTellRulesApart(t *testing.T) {
 func TestOurs(t *testing.T) {
 	t.Parallel()
 	r := rule()
-	mine := projection.Declare(r, projection.Binding{Namespace: "a", Name: projection.Name(r, 0), Subjects: users(0, 1)})
-	if !projection.Ours(mine, r) {
+	mine := projection.Declare(projection.OfRule(r), projection.Binding{Namespace: "a", Name: projection.OfRule(r).BindingName(0), Subjects: users(0, 1)})
+	if !projection.OfRule(r).Ours(mine) {
 		t.Error("our own binding is not ours")
 	}
 	mine.SetLabels(nil)
-	if !projection.Ours(mine, r) {
+	if !projection.OfRule(r).Ours(mine) {
 		t.Error("without its labels it still has its owner")
 	}
 	mine.SetOwnerReferences(nil)
-	if projection.Ours(mine, r) {
+	if projection.OfRule(r).Ours(mine) {
 		t.Error("a binding without any mark is not ours")
 	}
 	other := rule(func(r *v1alpha1.AccessRule) { r.Name, r.UID = "other", "other" })
-	if projection.Ours(projection.Declare(other, projection.Binding{Namespace: "a", Name: "x"}), r) {
+	if projection.Ours(projection.Declare(projection.OfRule(other), projection.Binding{Namespace: "a", Name: "x"}), r) {
 		t.Error("another rule's binding is not this rule's")
 	}
 }
@@ -450,10 +450,10 @@ func TestOurs(t *testing.T) {
 func BenchmarkPlanUnchanged(b *testing.B) {
 	c := cluster{}
 	everybody := users(0, 10_000)
-	c.carryOut(b, rule(), projection.Make(rule(), everybody, in("a"), nil))
+	c.carryOut(b, rule(), projection.Make(projection.OfRule(rule()), everybody, in("a"), nil))
 	bindings := c.bindings()
 	for b.Loop() {
-		if p := projection.Make(rule(), everybody, in("a"), bindings); !p.Empty() {
+		if p := projection.Make(projection.OfRule(rule()), everybody, in("a"), bindings); !p.Empty() {
 			b.Fatal("not idempotent")
 		}
 	}
