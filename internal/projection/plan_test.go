@@ -442,7 +442,7 @@ func TestOurs(t *testing.T) {
 		t.Error("a binding without any mark is not ours")
 	}
 	other := rule(func(r *v1alpha1.AccessRule) { r.Name, r.UID = "other", "other" })
-	if projection.Ours(projection.Declare(projection.OfRule(other), projection.Binding{Namespace: "a", Name: "x"}), r) {
+	if projection.OfRule(r).Ours(projection.Declare(projection.OfRule(other), projection.Binding{Namespace: "a", Name: "x"})) {
 		t.Error("another rule's binding is not this rule's")
 	}
 }
