@@ -54,6 +54,10 @@ func level(l v1alpha1.PermissionLevel, epoch int64) userOption {
 	return func(u *v1alpha1.ProvisionedUser) { u.Spec.PermissionLevel, u.Spec.PermissionLevelEpoch = l, epoch }
 }
 
+func givenTo(subject string) userOption {
+	return func(u *v1alpha1.ProvisionedUser) { u.Spec.PermissionLevelSubject = subject }
+}
+
 func member(ids ...string) userOption {
 	return func(u *v1alpha1.ProvisionedUser) {
 		for _, id := range ids {

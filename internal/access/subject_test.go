@@ -54,6 +54,9 @@ func TestSubjectOf(t *testing.T) {
 			if got.Name != tc.want || got.Reason != tc.reason || got.Message == "" {
 				t.Errorf("SubjectOf = %+v, want %q/%s with a message", got, tc.want, tc.reason)
 			}
+			if got.Value != "" && !strings.HasSuffix(got.Name, got.Value) {
+				t.Errorf("Value = %q, which %q does not end with", got.Value, got.Name)
+			}
 			if got.Refused != (tc.reason != access.ReasonAccepted) {
 				t.Errorf("Refused = %v with reason %s", got.Refused, got.Reason)
 			}
@@ -97,6 +100,12 @@ func TestCheckSubject(t *testing.T) {
 		{"sys\u200btem:admin", access.ReasonSubjectReserved},
 		{"\u202esystem:admin", access.ReasonSubjectReserved},
 		{"ｓｙｓｔｅｍ：admin", access.ReasonSubjectReserved},
+		{"system\ua789masters", access.ReasonSubjectReserved},
+		{"system\u2236masters", access.ReasonSubjectReserved},
+		{"\u0455ystem:masters", access.ReasonSubjectMalformed},
+		{"s\u0443stem\ua789masters", access.ReasonSubjectMalformed},
+		{"grüße:anna", access.ReasonSubjectMalformed},
+		{"oidc:grüße", ""},
 		{" alice", access.ReasonSubjectMalformed},
 		{"alice ", access.ReasonSubjectMalformed},
 		{"alice\u00a0", access.ReasonSubjectMalformed},
