@@ -24,11 +24,17 @@ type Question struct {
 	Verb, Resource string
 	// Namespace is empty for the whole cluster.
 	Namespace string
+	// Name of one object; empty for all.
+	Name string
 }
 
 // Kubectl returns the arguments with which kubectl asks the same.
 func (q Question) Kubectl() []string {
-	args := []string{"auth", "can-i", q.Verb, q.Resource}
+	what := q.Resource
+	if q.Name != "" {
+		what += "/" + q.Name
+	}
+	args := []string{"auth", "can-i", q.Verb, what}
 	if q.Namespace != "" {
 		args = append(args, "-n", q.Namespace)
 	} else {
@@ -61,7 +67,7 @@ func (j *Judge) May(ctx context.Context, q Question) (bool, error) {
 		Spec: authorizationv1.SubjectAccessReviewSpec{
 			User: q.User,
 			ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Namespace: q.Namespace, Verb: q.Verb, Group: group, Resource: resource,
+				Namespace: q.Namespace, Verb: q.Verb, Group: group, Resource: resource, Name: q.Name,
 			},
 		},
 	}, metav1.CreateOptions{})

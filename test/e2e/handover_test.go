@@ -1,0 +1,285 @@
+//go:build integration
+
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
+	"github.com/rollcall-dev/rollcall/test/entra"
+	"github.com/rollcall-dev/rollcall/test/verdict"
+)
+
+var _ = Describe("An identity provider that is deleted", func() {
+	var (
+		w        *world
+		ann, ben verdict.Question
+		a        administrator
+	)
+	BeforeEach(func(ctx SpecContext) {
+		a = newAdministrator(ctx)
+		w = newWorld(ctx, entra.Options{})
+		w.addPeople("ann", "ben", "cho")
+		Expect(w.tenant.Assign(w.upn("ann"), w.upn("ben"), w.upn("cho"))).To(Succeed())
+		w.addGroup("Engineers", w.upn("ann"), w.upn("cho"))
+		w.cycle(ctx)
+		may := w.rule(ctx, w.role("engineers"))
+		ann, ben = may(w.upn("ann")), may(w.upn("ben"))
+		a.attach(ctx, "ben--"+w.name+".example.com", w.role("engineers"), "")
+		Expect(w.tenant.Disable(w.upn("cho"))).To(Succeed())
+		w.cycle(ctx)
+		expectAllowed(ctx, ann)
+		expectAllowed(ctx, ben)
+		expectUser(ctx, w.upn("cho"), v1alpha1.StateSuspended, v1alpha1.LevelUser)
+	})
+
+	remove := func(ctx context.Context, policy v1alpha1.DeletionPolicy) {
+		GinkgoHelper()
+		p := &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: w.name}}
+		Expect(merge(ctx, a, p, `{"spec":{"deletionPolicy":%q}}`, policy)).To(Succeed())
+		Expect(a.Delete(ctx, p)).To(Succeed())
+		Eventually(func(g Gomega) {
+			err := shared.Client().Get(ctx, client.ObjectKeyFromObject(p), p)
+			g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		}).WithContext(ctx).Should(Succeed())
+		for _, name := range []string{"ann", "ben", "cho"} {
+			user(ctx, Default, w.upn(name)) // people are never deleted with it
+		}
+		expectError(send(ctx, w.raw, http.MethodGet, "/Users", ""), http.StatusNotFound, "")
+	}
+
+	unchanged := func(ctx context.Context) {
+		GinkgoHelper()
+		Consistently(func(g Gomega) {
+			g.Expect(judge.May(ctx, ann)).To(BeTrue())
+			g.Expect(judge.May(ctx, ben)).To(BeTrue())
+		}).WithContext(ctx).WithTimeout(500 * time.Millisecond).WithPolling(interval).Should(Succeed())
+	}
+
+	It("with policy Freeze leaves everything as it is, and one of the same name goes on", func(ctx SpecContext) {
+		remove(ctx, v1alpha1.DeletionFreeze)
+		unchanged(ctx)
+		w.connect(ctx, entra.Options{}) // and a job that begins anew
+		report := w.cycle(ctx)
+		Expect(report.UsersCreated+report.UsersUpdated+report.GroupsCreated).To(BeZero(), "nobody is created anew: %+v", report)
+		Expect(w.tenant.Disable(w.upn("ann"))).To(Succeed())
+		w.cycle(ctx)
+		expectDenied(ctx, ann)
+	})
+
+	It("with policy Suspend takes everything from everybody, for a reason of its own, until one of the same name restores them", func(ctx SpecContext) {
+		remove(ctx, v1alpha1.DeletionSuspend)
+		expectDenied(ctx, ann)
+		expectDenied(ctx, ben)
+		u := expectUser(ctx, w.upn("ann"), v1alpha1.StateSuspended, v1alpha1.LevelUser)
+		Expect(u.Status.Reason).To(Equal(access.ReasonProviderDeleted))
+		w.connect(ctx, entra.Options{}) // and a job that begins anew
+		w.cycle(ctx)
+		expectAllowed(ctx, ann)
+		Expect(judge.May(ctx, ben)).To(BeFalse(), "what was attached before the suspension")
+		expectUser(ctx, w.upn("cho"), v1alpha1.StateSuspended, v1alpha1.LevelUser)
+	})
+
+	It("with policy Release makes everything local, with the same access, for administrators to manage", func(ctx SpecContext) {
+		remove(ctx, v1alpha1.DeletionRelease)
+		unchanged(ctx)
+		u := expectUser(ctx, w.upn("ann"), v1alpha1.StateActive, v1alpha1.LevelUser, w.role("engineers"))
+		Expect(u.Spec.Provider).To(BeEmpty())
+		Expect(u.Status.ManagedBy).To(Equal(v1alpha1.LocalManager))
+		Expect(u.Status.Roles[0].Sources[0].Kind).To(Equal(v1alpha1.SourceRoleAttachment))
+		Expect(get(ctx, Default, w.role("engineers"), &v1alpha1.ProvisionedRole{}).Spec.Provider).To(BeEmpty())
+		By("an administrator taking the role away and changing a name")
+		Expect(a.Delete(ctx, rattach(u.Status.Roles[0].Sources[0].Name))).To(Succeed())
+		expectDenied(ctx, ann)
+		Expect(merge(ctx, a, puser(u.Name), `{"spec":{"displayName":"Ann, ours now"}}`)).To(Succeed())
+		expectUser(ctx, w.upn("cho"), v1alpha1.StateSuspended, v1alpha1.LevelUser)
+	})
+})
+
+var _ = Describe("Adoption and release", func() {
+	var (
+		w *world
+		a administrator
+	)
+	BeforeEach(func(ctx SpecContext) {
+		a, w = newAdministrator(ctx), newWorld(ctx, entra.Options{})
+		a.apply(ctx, "kind: ProvisionedUser\nmetadata: {name: dan--%[1]s.example.com}\nspec: {userName: Dan@%[1]s.example.com, permissionLevel: Auditor}", w.name)
+		a.apply(ctx, "kind: ProvisionedRole\nmetadata: {name: %[1]s-ops}\nspec: {displayName: %[1]s Ops}", w.name)
+	})
+	object := func() string { return "dan--" + w.name + ".example.com" }
+	post := func(ctx context.Context) answer {
+		return send(ctx, w.raw, http.MethodPost, "/Users", fmt.Sprintf(`{"userName":%q,"externalId":"d-1","active":true,"displayName":"Daniel"}`, w.upn("dan")))
+	}
+	annotate := func(ctx context.Context, o client.Object, key, value string) {
+		GinkgoHelper()
+		Expect(merge(ctx, a, o, `{"metadata":{"annotations":{%q:%q}}}`, key, value)).To(Succeed())
+	}
+
+	It("without the mark, a POST is 409 and says what to do", func(ctx SpecContext) {
+		refused := post(ctx)
+		expectError(refused, http.StatusConflict, "uniqueness")
+		Expect(refused.body["detail"]).To(ContainSubstring("kubectl annotate provisioneduser %s %s=%s", object(), v1alpha1.AdoptableByAnnotation, w.name))
+		annotate(ctx, puser(object()), v1alpha1.AdoptableByAnnotation, "another-provider")
+		expectError(post(ctx), http.StatusConflict, "uniqueness")
+	})
+
+	It("with the mark, a POST takes the object over, and local privilege ends there", func(ctx SpecContext) {
+		may := w.rule(ctx, w.role("ops"))(w.upn("Dan"))
+		attachment := a.attach(ctx, object(), w.role("ops"), "")
+		expectAllowed(ctx, may)
+		before := expectUser(ctx, w.upn("Dan"), v1alpha1.StateActive, v1alpha1.LevelAuditor, w.role("ops"))
+		annotate(ctx, puser(object()), v1alpha1.AdoptableByAnnotation, w.name)
+		var id string
+		Eventually(func(g Gomega) {
+			adopted := post(ctx)
+			g.Expect(adopted.Status).To(Equal(http.StatusCreated), "%s", adopted.Response)
+			id, _ = adopted.body["id"].(string)
+		}).WithContext(ctx).Should(Succeed())
+		Expect(id).NotTo(BeEmpty())
+		expectDenied(ctx, may)
+		after := expectUser(ctx, w.upn("dan"), v1alpha1.StateActive, v1alpha1.LevelUser)
+		Expect(after.UID).To(Equal(before.UID))
+		Expect(after.Spec.ID).To(Equal(id))
+		Expect(after.Spec.Provider).To(Equal(w.name))
+		Expect(after.Spec.DisplayName).To(Equal("Daniel"))
+		Expect(after.Annotations).NotTo(HaveKey(v1alpha1.AdoptableByAnnotation))
+		expectAttachment(ctx, attachment, v1alpha1.AttachmentSuperseded)
+		expectStatus(send(ctx, w.raw, http.MethodGet, "/Users/"+id, ""), http.StatusOK)
+	})
+
+	It("with both marks, a POST takes the object over as it is, local privilege included", func(ctx SpecContext) {
+		may := w.rule(ctx, w.role("ops"))
+		a.attach(ctx, object(), w.role("ops"), "")
+		expectAllowed(ctx, may(w.upn("Dan")))
+		annotate(ctx, puser(object()), v1alpha1.AdoptionKeepsAnnotation, v1alpha1.AdoptionKeepsValue)
+		annotate(ctx, puser(object()), v1alpha1.AdoptableByAnnotation, w.name)
+		Eventually(func(g Gomega) { g.Expect(post(ctx).Status).To(Equal(http.StatusCreated)) }).WithContext(ctx).Should(Succeed())
+		expectAllowed(ctx, may(w.upn("dan")))
+		expectUser(ctx, w.upn("dan"), v1alpha1.StateActive, v1alpha1.LevelAuditor, w.role("ops"))
+	})
+
+	It("with the mark, a group takes a local role over, and who was attached to it is not a member", func(ctx SpecContext) {
+		may := w.rule(ctx, w.role("ops"))
+		attachment := a.attach(ctx, object(), w.role("ops"), "")
+		expectAllowed(ctx, may(w.upn("Dan")))
+		eve := w.create(ctx, w.upn("eve"), "e-1")
+		before := get(ctx, Default, w.role("ops"), &v1alpha1.ProvisionedRole{})
+		annotate(ctx, prole(w.role("ops")), v1alpha1.AdoptableByAnnotation, w.name)
+		Eventually(func(g Gomega) {
+			adopted := send(ctx, w.raw, http.MethodPost, "/Groups", fmt.Sprintf(`{"displayName":%q,"members":[{"value":%q}]}`, w.group("Ops"), eve))
+			g.Expect(adopted.Status).To(Equal(http.StatusCreated), "%s", adopted.Response)
+		}).WithContext(ctx).Should(Succeed())
+		expectAllowed(ctx, may(w.upn("eve")))
+		expectDenied(ctx, may(w.upn("Dan")))
+		Expect(get(ctx, Default, w.role("ops"), &v1alpha1.ProvisionedRole{}).UID).To(Equal(before.UID))
+		expectAttachment(ctx, attachment, v1alpha1.AttachmentSuperseded)
+	})
+
+	It("releases a user and a role to local management with the access they have", func(ctx SpecContext) {
+		eve := w.create(ctx, w.upn("eve"), "e-1")
+		group := w.createGroup(ctx, "Team")
+		expectStatus(send(ctx, w.raw, http.MethodPatch, "/Groups/"+group, patchBody(addMember, eve)), http.StatusNoContent)
+		may := w.rule(ctx, w.role("team"))(w.upn("eve"))
+		expectAllowed(ctx, may)
+		name := user(ctx, Default, w.upn("eve")).Name
+		stays := func() {
+			GinkgoHelper()
+			Consistently(func(g Gomega) { g.Expect(judge.May(ctx, may)).To(BeTrue()) }).
+				WithContext(ctx).WithTimeout(300 * time.Millisecond).WithPolling(interval).Should(Succeed())
+		}
+		annotate(ctx, puser(name), v1alpha1.ReleaseAnnotation, v1alpha1.ReleaseValue)
+		Eventually(func(g Gomega) { g.Expect(user(ctx, g, w.upn("eve")).Spec.Provider).To(BeEmpty()) }).WithContext(ctx).Should(Succeed())
+		stays()
+		expectError(send(ctx, w.raw, http.MethodGet, "/Users/"+eve, ""), http.StatusNotFound, "")
+		Expect(user(ctx, Default, w.upn("eve")).Spec.ID).To(Equal(eve))
+		annotate(ctx, prole(w.role("team")), v1alpha1.ReleaseAnnotation, v1alpha1.ReleaseValue)
+		Eventually(func(g Gomega) {
+			g.Expect(get(ctx, g, w.role("team"), &v1alpha1.ProvisionedRole{}).Spec.Provider).To(BeEmpty())
+		}).WithContext(ctx).Should(Succeed())
+		stays()
+		expectError(send(ctx, w.raw, http.MethodGet, "/Groups/"+group, ""), http.StatusNotFound, "")
+	})
+})
+
+var _ = Describe("A remote identity", func() {
+	const urn = "urn:ietf:params:scim:schemas:extension:rollcall:2.0:User"
+
+	It("is the RBAC subject, from the core level and from our extension; a change withdraws the old one first", func(ctx SpecContext) {
+		w := newWorld(ctx, entra.Options{})
+		id := w.create(ctx, w.upn("ann"), "1")
+		group := w.createGroup(ctx, "Team")
+		expectStatus(send(ctx, w.raw, http.MethodPatch, "/Groups/"+group, patchBody(addMember, id)), http.StatusNoContent)
+		may := w.rule(ctx, w.role("team"))
+		expectAllowed(ctx, may(w.upn("ann")))
+		last := w.upn("ann")
+		for i, path := range []string{"defaultRemoteIdentity", urn + ":defaultRemoteIdentity"} {
+			next := fmt.Sprintf("%s-remote-%d", w.name, i)
+			a := send(ctx, w.raw, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"Add","path":%q,"value":%q}`, path, next))
+			expectStatus(a, http.StatusOK)
+			Expect(a.body).To(HaveKeyWithValue(urn, HaveKeyWithValue("defaultRemoteIdentity", next)))
+			expectAllowed(ctx, may(next))
+			Expect(judge.May(ctx, may(last))).To(BeFalse(), "%s, once %s may", last, next)
+			last = next
+		}
+		expectStatus(send(ctx, w.raw, http.MethodPatch, "/Users/"+id, patchBody(`{"op":"remove","path":"defaultRemoteIdentity"}`)), http.StatusOK)
+		expectAllowed(ctx, may(w.upn("ann")))
+		Expect(judge.May(ctx, may(last))).To(BeFalse())
+	})
+
+	It("is nobody else's, whatever its case or width, and no reserved name or one that looks like it", func(ctx SpecContext) {
+		w := newWorld(ctx, entra.Options{})
+		ann, ben := w.create(ctx, w.upn("ann"), "1"), w.create(ctx, w.upn("ben"), "2")
+		group := w.createGroup(ctx, "Team")
+		for _, id := range []string{ann, ben} {
+			expectStatus(send(ctx, w.raw, http.MethodPatch, "/Groups/"+group, patchBody(addMember, id)), http.StatusNoContent)
+		}
+		may := w.rule(ctx, w.role("team"))
+		expectAllowed(ctx, may(w.upn("ben")))
+		for _, name := range []string{
+			"ANN@" + w.name + ".example.com", "ａｎｎ@" + w.name + ".example.com",
+			"system:masters", "SYSTEM:admin", "ｓｙｓｔｅｍ:masters", "system\ua789masters", "\u0455ystem:masters", "sys\u200btem:masters",
+		} {
+			a := send(ctx, w.raw, http.MethodPatch, "/Users/"+ben, patchBody(`{"op":"Add","path":"defaultRemoteIdentity","value":%q}`, name))
+			Expect(a.Status).To(BeElementOf(http.StatusOK, http.StatusBadRequest), "%s", a.Response)
+			if a.Status == http.StatusBadRequest {
+				continue
+			}
+			Eventually(func(g Gomega) {
+				u := user(ctx, g, w.upn("ben"))
+				g.Expect(u.Status.ObservedGeneration).To(Equal(u.Generation))
+				g.Expect(u.Status.Reason).To(Equal(v1alpha1.ReasonSubjectRefused), "%q", name)
+			}).WithContext(ctx).Should(Succeed())
+			expectDenied(ctx, may(w.upn("ben")))
+			Expect(judge.May(ctx, may(name))).To(BeFalse(), "%q", name)
+		}
+		Expect(judge.May(ctx, may(w.upn("ann")))).To(BeTrue())
+	})
+})
+
+var _ = Describe("Temporary access that ends while no manager runs", Serial, func() {
+	It("ends first thing after the start", func(ctx SpecContext) {
+		a, w := newAdministrator(ctx), newWorld(ctx, entra.Options{})
+		w.create(ctx, w.upn("ann"), "1")
+		a.apply(ctx, "kind: ProvisionedRole\nmetadata: {name: %[1]s-ops}\nspec: {displayName: %[1]s-ops}", w.name)
+		may := w.rule(ctx, w.role("ops"))(w.upn("ann"))
+		ends := time.Now().Add(4 * time.Second).Truncate(time.Second)
+		a.attach(ctx, "ann--"+w.name+".example.com", w.role("ops"), fmt.Sprintf(", expiresAt: %q", ends.UTC().Format(time.RFC3339)))
+		expectAllowed(ctx, may)
+		Expect(manager.Kill()).To(Succeed())
+		Eventually(time.Now).WithContext(ctx).Should(BeTemporally(">", ends))
+		Expect(judge.May(ctx, may)).To(BeTrue(), "nobody is there to take it")
+		startManager(ctx)
+		ready := time.Now()
+		Expect(await(ctx, may, false)).To(BeTemporally("<", ready.Add(time.Second)))
+	})
+})

@@ -1,0 +1,238 @@
+//go:build integration
+
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
+	"github.com/rollcall-dev/rollcall/test/entra"
+	"github.com/rollcall-dev/rollcall/test/verdict"
+)
+
+// mayAttach is what an Administrator may do and a User may not.
+func mayAttach(user string) verdict.Question {
+	return verdict.Question{User: user, Verb: "create", Resource: "roleattachments.identity.rollcall.dev"}
+}
+
+// privileged is somebody of an identity provider who was also given everything that
+// can be given locally: a local role, temporary access, and the level Administrator.
+type privileged struct {
+	*world
+	name, object string
+	// entras is a question that the provider's role answers, locals two that the
+	// local grants do.
+	entras verdict.Question
+	locals []verdict.Question
+	// manifests of the local grants, as they lie in Git.
+	manifests []string
+}
+
+func newPrivileged(ctx context.Context, dialect entra.Dialect) *privileged {
+	GinkgoHelper()
+	p := &privileged{world: newWorld(ctx, entra.Options{Dialect: dialect})}
+	p.addPeople("pat", "bystander")
+	p.name = p.upn("pat")
+	Expect(p.tenant.Assign(p.name, p.upn("bystander"))).To(Succeed())
+	p.addGroup("Engineers", p.name)
+	p.addGroup("Incidents", p.upn("bystander"))
+	ops := p.role("ops")
+	admin := chief(ctx)
+	Expect(apply(ctx, admin, "git", "kind: ProvisionedRole\nmetadata: {name: %[1]s}\nspec: {displayName: %[1]s}", ops)).To(Succeed())
+	p.entras = p.rule(ctx, p.role("engineers"))(p.name)
+	p.locals = []verdict.Question{p.rule(ctx, ops)(p.name), p.rule(ctx, p.role("incidents"))(p.name)}
+	p.cycle(ctx)
+	p.object = user(ctx, Default, p.name).Name
+	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	p.manifests = []string{
+		fmt.Sprintf("kind: RoleAttachment\nmetadata: {name: %s}\nspec: {user: %s, role: %s}", p.role("for-good"), p.object, ops),
+		fmt.Sprintf("kind: RoleAttachment\nmetadata: {name: %s}\nspec: {user: %s, role: %s, expiresAt: %q, reason: an incident}",
+			p.role("for-an-hour"), p.object, p.role("incidents"), until),
+		fmt.Sprintf("kind: ProvisionedUser\nmetadata: {name: %s}\nspec: {permissionLevel: Administrator}", p.object),
+	}
+	p.applyAll(ctx, admin, "git")
+	return p
+}
+
+func (p *privileged) applyAll(ctx context.Context, as client.Client, manager string) {
+	GinkgoHelper()
+	for _, text := range p.manifests {
+		Expect(apply(ctx, as, manager, "%s", text)).To(Succeed())
+	}
+}
+
+func (p *privileged) expectEverything(ctx context.Context) {
+	GinkgoHelper()
+	for _, q := range append(p.locals, p.entras, mayAttach(p.name)) {
+		expectAllowed(ctx, q)
+	}
+	expectUser(ctx, p.name, v1alpha1.StateActive, v1alpha1.LevelAdministrator, p.role("engineers"), p.role("incidents"), p.role("ops"))
+}
+
+func (p *privileged) expectNothing(ctx context.Context) {
+	GinkgoHelper()
+	for _, q := range append(p.locals, p.entras, mayAttach(p.name)) {
+		expectDenied(ctx, q)
+	}
+}
+
+// expectOnlyEntras says that exactly the roles of the identity provider are held,
+// at the level User, and stay so.
+func (p *privileged) expectOnlyEntras(ctx context.Context, roles ...string) {
+	GinkgoHelper()
+	expectUser(ctx, p.name, v1alpha1.StateActive, v1alpha1.LevelUser, roles...)
+	Consistently(func(g Gomega) {
+		for _, q := range append(p.locals, mayAttach(p.name)) {
+			g.Expect(judge.May(ctx, q)).To(BeFalse(), "%s", q)
+		}
+	}).WithContext(ctx).WithTimeout(300 * time.Millisecond).WithPolling(interval).Should(Succeed())
+	for _, name := range []string{p.role("for-good"), p.role("for-an-hour")} {
+		Eventually(func(g Gomega) {
+			a := get(ctx, g, name, &v1alpha1.RoleAttachment{})
+			g.Expect(a.Status.State).To(Equal(v1alpha1.AttachmentSuperseded), name)
+			g.Expect(a.Status.Reason).To(Equal(access.ReasonSuspendedSince))
+		}).WithContext(ctx).Should(Succeed())
+	}
+}
+
+// gitOps is a machine at the level Administrator that applies manifests again and
+// again.
+func gitOps(ctx context.Context) client.Client {
+	GinkgoHelper()
+	tool := machine(ctx, "gitops", "applier")
+	Expect(client.IgnoreAlreadyExists(chief(ctx).Create(ctx, &v1alpha1.ProvisionedUser{
+		ObjectMeta: metav1.ObjectMeta{Name: "gitops"},
+		Spec: v1alpha1.ProvisionedUserSpec{
+			UserName: "gitops", Type: v1alpha1.ServiceAccount, PermissionLevel: v1alpha1.LevelAdministrator,
+			ServiceAccountRef: &v1alpha1.ServiceAccountReference{Namespace: "gitops", Name: "applier"},
+		},
+	}))).To(Succeed())
+	expectAllowed(ctx, mayAttach("system:serviceaccount:gitops:applier"))
+	return tool
+}
+
+var _ = DescribeTableSubtree("The lifecycle of somebody with every local privilege", func(dialect entra.Dialect) {
+	var (
+		p    *privileged
+		tool client.Client
+	)
+	BeforeEach(func(ctx SpecContext) {
+		tool = gitOps(ctx)
+		p = newPrivileged(ctx, dialect)
+		p.expectEverything(ctx)
+	})
+
+	DescribeTable("leaves, after the return, exactly the identity provider's roles and the level User",
+		func(ctx SpecContext, leave, comeBack func(ctx context.Context, p *privileged), rolesAfter []string) {
+			leave(ctx, p)
+			p.cycle(ctx)
+			p.expectNothing(ctx)
+			By("applying the old manifests again while the person is away")
+			p.applyAll(ctx, tool, "gitops")
+			p.expectNothing(ctx)
+
+			comeBack(ctx, p)
+			p.cycle(ctx)
+			var roles []string
+			for _, r := range rolesAfter {
+				roles = append(roles, p.role(r))
+			}
+			p.expectOnlyEntras(ctx, roles...)
+			By("applying the old manifests again after the return")
+			p.applyAll(ctx, tool, "gitops")
+			p.applyAll(ctx, chief(ctx), "git")
+			p.expectOnlyEntras(ctx, roles...)
+
+			By("saying why")
+			u := user(ctx, Default, p.name)
+			withheld := map[string]string{}
+			for _, r := range u.Status.Withheld {
+				withheld[r.Name] = r.Sources[0].Reason
+				Expect(r.Sources[0].Author).To(Equal(chiefName))
+				Expect(r.Sources[0].Message).To(ContainSubstring("make a new one"))
+			}
+			Expect(withheld).To(Equal(map[string]string{
+				p.role("ops"): access.ReasonSuspendedSince, p.role("incidents"): access.ReasonSuspendedSince,
+			}))
+
+			By("granting again, which takes new acts")
+			admin := chief(ctx)
+			Expect(admin.Delete(ctx, rattach(p.role("for-good")))).To(Succeed())
+			Expect(apply(ctx, admin, "git", "%s", p.manifests[0])).To(Succeed())
+			expectAllowed(ctx, p.locals[0])
+			Expect(merge(ctx, admin, puser(p.object), `{"spec":{"permissionLevel":"User"}}`)).To(Succeed())
+			Expect(merge(ctx, admin, puser(p.object), `{"spec":{"permissionLevel":"Administrator"}}`)).To(Succeed())
+			expectAllowed(ctx, mayAttach(p.name))
+		},
+		Entry("disabled and restored: PATCH of active",
+			func(_ context.Context, p *privileged) { Expect(p.tenant.Disable(p.name)).To(Succeed()) },
+			func(_ context.Context, p *privileged) { Expect(p.tenant.Enable(p.name)).To(Succeed()) },
+			[]string{"engineers"}),
+		Entry("unassigned and assigned again",
+			func(_ context.Context, p *privileged) { Expect(p.tenant.Unassign(p.name)).To(Succeed()) },
+			func(_ context.Context, p *privileged) { Expect(p.tenant.Assign(p.name)).To(Succeed()) },
+			[]string{"engineers"}),
+		Entry("deleted for good, and posted again with the same externalId: DELETE and POST",
+			func(ctx context.Context, p *privileged) {
+				Expect(p.tenant.Delete(p.name)).To(Succeed())
+				p.cycle(ctx)
+				p.pass(thirtyDays)
+			},
+			func(_ context.Context, p *privileged) {
+				p.addPeople("pat")
+				Expect(p.tenant.Assign(p.name)).To(Succeed())
+			},
+			[]string{}),
+	)
+
+	It("keeps everything through a local suspension, which is no act of the identity provider", func(ctx SpecContext) {
+		admin := chief(ctx)
+		Expect(merge(ctx, admin, puser(p.object), `{"spec":{"suspend":true}}`)).To(Succeed())
+		p.expectNothing(ctx)
+		By("the identity provider restoring in vain")
+		Expect(p.tenant.EditPerson(p.name, func(e *entra.Person) { e.Surname = "Changed" })).To(Succeed())
+		p.cycle(ctx)
+		expectStatus(send(ctx, p.raw, http.MethodPatch, "/Users/"+p.job.UserID(p.name), patchBody(`{"op":"Replace","path":"active","value":"True"}`)), http.StatusOK)
+		u := expectUser(ctx, p.name, v1alpha1.StateSuspended, v1alpha1.LevelUser)
+		Expect(u.Status.Reason).To(Equal(access.ReasonSuspended))
+		p.expectNothing(ctx)
+		Expect(merge(ctx, admin, puser(p.object), `{"spec":{"suspend":false}}`)).To(Succeed())
+		p.expectEverything(ctx)
+	})
+
+	It("loses the level, but no role, when the identity provider renames the person", func(ctx SpecContext) {
+		old := p.name
+		Expect(p.tenant.Rename(old, p.upn("mallory"))).To(Succeed())
+		p.cycle(ctx)
+		p.name = p.upn("mallory")
+		u := expectUser(ctx, p.name, v1alpha1.StateActive, v1alpha1.LevelUser, p.role("engineers"), p.role("incidents"), p.role("ops"))
+		Expect(condition(u.Status.Conditions, v1alpha1.ConditionPermissionLevelInForce).Reason).To(Equal(access.ReasonSubjectChanged))
+		expectDenied(ctx, mayAttach(p.name))
+		expectDenied(ctx, mayAttach(old))
+		expectDenied(ctx, p.entras)
+	})
+},
+	Entry("in Entra's default dialect", entra.Default),
+	Entry("with aadOptscim062020", entra.AadOptscim062020),
+)
+
+// condition finds a condition, or fails.
+func condition(conditions []metav1.Condition, kind string) metav1.Condition {
+	GinkgoHelper()
+	for _, c := range conditions {
+		if c.Type == kind {
+			return c
+		}
+	}
+	Fail("no condition " + kind)
+	return metav1.Condition{}
+}
