@@ -17,16 +17,16 @@ const (
 	// it projects.
 	PermissionLevelLabel = "identity.rollcall.dev/permission-level"
 
-	// AdoptableByAnnotation, on a local user or role, names the IdentityProvider that
+	// AdoptableByAnnotation on a local user or role names the IdentityProvider that
 	// may take it over with the next matching POST.
 	AdoptableByAnnotation = "identity.rollcall.dev/adoptable-by"
-	// AdoptionKeepsAnnotation, beside it, keeps what was granted locally when its
+	// AdoptionKeepsAnnotation beside it keeps what was granted locally when its
 	// value is AdoptionKeepsValue: attachments and permission level. Without it they
 	// are void from the adoption on.
 	AdoptionKeepsAnnotation = "identity.rollcall.dev/adoption-keeps"
 	// AdoptionKeepsValue is the value of AdoptionKeepsAnnotation.
 	AdoptionKeepsValue = "local-grants"
-	// ReleaseAnnotation, on a user or role of an identity provider, makes it a local
+	// ReleaseAnnotation on a user or role of an identity provider makes it a local
 	// one. Its value is ReleaseValue.
 	ReleaseAnnotation = "identity.rollcall.dev/release"
 	// ReleaseValue is the value of ReleaseAnnotation.

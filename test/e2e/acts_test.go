@@ -367,7 +367,7 @@ var _ = Describe("Whatever happens, in whatever order", Serial, func() {
 	const runs, length = 3, 60
 	for run := range runs {
 		It(fmt.Sprintf("statuses and bindings become what the decisions say of the inputs, and nobody suspended stays bound (%d)", run+1), func(ctx SpecContext) {
-			seed := uint64(GinkgoRandomSeed()) + uint64(run) //nolint:gosec // any number will do
+			seed := uint64(GinkgoRandomSeed()) + uint64(run)
 			t := newTroupe(ctx, seed)
 			w := observe(ctx, t.name)
 			t.perform(ctx, length, w)
