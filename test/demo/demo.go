@@ -44,8 +44,8 @@ type demo struct {
 	slowest time.Duration
 }
 
-func newDemo(ctx context.Context, c *cluster.Cluster, p *page, o entra.Options) (*demo, error) {
-	m, err := c.StartManager(ctx, cluster.ManagerOptions{})
+func newDemo(ctx context.Context, c *cluster.Cluster, p *page, mo cluster.ManagerOptions, o entra.Options) (*demo, error) {
+	m, err := c.StartManager(ctx, mo)
 	if err != nil {
 		return nil, err
 	}

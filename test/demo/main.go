@@ -45,29 +45,40 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o entra.Options) (err error) {
+func run(ctx context.Context, o entra.Options) error {
 	begin := time.Now()
 	page := newPage(os.Stdout)
-	page.heading("Rollcall: an Entra provisioning cycle, from start to end")
-	page.text("A control plane starts on this machine. Where its binaries aren't there yet they\nare built first, once, which takes minutes.")
-	c, err := cluster.Start(ctx, cluster.Options{KubeControllerManager: true, Log: page.indented()})
+	results, err := play(ctx, page, cluster.Options{}, cluster.ManagerOptions{}, o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.Stop()) }()
-	d, err := newDemo(ctx, c, page, o)
+	return page.summary(results, time.Since(begin))
+}
+
+// play starts a cluster, lets every stage play in it and stops it. An error says
+// that not all stages were played; each has its own in its result.
+func play(ctx context.Context, page *page, co cluster.Options, mo cluster.ManagerOptions, eo entra.Options) (results []result, err error) {
+	begin := time.Now()
+	page.heading("Rollcall: an Entra provisioning cycle, from start to end")
+	page.text("A control plane starts on this machine. Where its binaries aren't there yet they\nare built first, once, which takes minutes.")
+	co.KubeControllerManager, co.Log = true, page.indented()
+	c, err := cluster.Start(ctx, co)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	d, err := newDemo(ctx, c, page, mo, eo)
+	if err != nil {
+		return nil, err
 	}
 	page.text(fmt.Sprintf("Ready after %s.", time.Since(begin).Round(100*time.Millisecond)))
 
-	var results []result
 	for i, s := range stages {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return results, ctx.Err()
 		}
 		page.stage(i+1, len(stages), s)
 		results = append(results, d.run(ctx, s))
 	}
-	return page.summary(results, time.Since(begin))
+	return results, nil
 }

@@ -3,9 +3,7 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/rollcall-dev/rollcall/hack/rights"
 	"github.com/rollcall-dev/rollcall/test/cluster"
 )
 
@@ -43,19 +42,13 @@ func (t *auditTail) writes(g Gomega) []auditWrite {
 	g.Expect(err).NotTo(HaveOccurred())
 	text, err := io.ReadAll(file)
 	g.Expect(err).NotTo(HaveOccurred())
-	// The last line may be half written.
-	text = text[:bytes.LastIndexByte(text, '\n')+1]
-	t.offset += int64(len(text))
+	events, whole, err := rights.ParseAudit(text)
+	g.Expect(err).NotTo(HaveOccurred())
+	t.offset += int64(whole)
 
 	account := fmt.Sprintf("system:serviceaccount:%s:%s", cluster.Namespace, cluster.ServiceAccount)
 	var writes []auditWrite
-	for line := range bytes.Lines(text) {
-		var event struct {
-			Verb      string
-			User      struct{ Username string }
-			ObjectRef struct{ Resource, Subresource, Name string }
-		}
-		g.Expect(json.Unmarshal(line, &event)).To(Succeed())
+	for _, event := range events {
 		changes := slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, event.Verb)
 		aside := slices.Contains([]string{"leases", "subjectaccessreviews", "tokenreviews"}, event.ObjectRef.Resource)
 		if event.User.Username == account && changes && !aside {
