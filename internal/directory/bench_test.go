@@ -35,7 +35,7 @@ var large = sync.OnceValues(func() (*directory.Directory, string) {
 	tasks.SetLimit(32)
 	for i := range manyUsers {
 		tasks.Go(func() error {
-			return admin.Create(ctx, &v1alpha1.ProvisionedUser{
+			return itself.Create(ctx, &v1alpha1.ProvisionedUser{
 				ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-user-%05d", provider, i)},
 				Spec: v1alpha1.ProvisionedUserSpec{
 					Provider:    provider,

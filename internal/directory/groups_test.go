@@ -147,7 +147,7 @@ var _ = Describe("A group", func() {
 		for i := range 10 {
 			user := createUser(ctx, d, fmt.Sprintf("u-%d@%s", i, provider)).ID()
 			gone = append(gone, user)
-			Expect(admin.Delete(ctx, object(ctx, user))).To(Succeed())
+			Expect(itself.Delete(ctx, object(ctx, user))).To(Succeed())
 			_, err := d.UpdateGroup(ctx, id, nil, false, add(user))
 			Expect(err).NotTo(HaveOccurred())
 		}

@@ -25,8 +25,11 @@ import (
 var (
 	control *cluster.Cluster
 	admin   client.Client
-	cached  client.Client
-	live    client.Reader
+	// itself writes as the manager does, who alone may write what an identity
+	// provider owns: another replica, or a reconciler.
+	itself client.Client
+	cached client.Client
+	live   client.Reader
 	// perProvider numbers the providers.
 	perProvider atomic.Int32
 )
@@ -43,6 +46,10 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = control.Stop() }()
 	admin = control.Client()
+	if itself, err = client.New(control.Manager(), client.Options{Scheme: cluster.Scheme()}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if cached, live, err = cluster.Cache(ctx, control.Manager()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

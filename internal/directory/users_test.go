@@ -248,9 +248,9 @@ var _ = Describe("A user", func() {
 		Expect(err).To(beSCIM(http.StatusBadRequest, scim.InvalidValue, "displayName: Too long"))
 	})
 
-	It("that somebody removes from the cluster is gone", func(ctx SpecContext) {
+	It("that is removed from the cluster is gone", func(ctx SpecContext) {
 		id := createUser(ctx, d, unique("alice")).ID()
-		Expect(admin.Delete(ctx, object(ctx, id))).To(Succeed())
+		Expect(itself.Delete(ctx, object(ctx, id))).To(Succeed())
 		// Whether the cache knows it already or not.
 		_, err := d.UpdateUser(ctx, id, nil, set("title", "Boss"))
 		Expect(err).To(beSCIM(http.StatusNotFound, "", "not found"))
@@ -277,7 +277,7 @@ func patchStatusUntil(ctx context.Context, name string) error {
 		}
 		before := u.DeepCopy()
 		u.Status.RoleCount = i
-		if err := admin.Status().Patch(ctx, u, client.MergeFrom(before)); err != nil {
+		if err := itself.Status().Patch(ctx, u, client.MergeFrom(before)); err != nil {
 			return ignoreCanceled(ctx, err)
 		}
 	}

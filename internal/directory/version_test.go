@@ -64,7 +64,7 @@ var _ = Describe("A write for one version (RFC 7644 3.14)", func() {
 		GinkgoHelper()
 		before := o.DeepCopyObject().(client.Object)
 		change()
-		Expect(admin.Patch(ctx, o, client.MergeFrom(before))).To(Succeed())
+		Expect(itself.Patch(ctx, o, client.MergeFrom(before))).To(Succeed())
 	}
 
 	DescribeTable("isn't made when somebody else's write comes first", func(ctx SpecContext, do write, ofUser bool) {

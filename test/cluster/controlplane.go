@@ -111,6 +111,8 @@ var controllers = []string{
 	"namespace-controller",
 	"serviceaccount-controller",
 	"root-ca-certificate-publisher-controller",
+	// It checks the types in admission policies.
+	"validatingadmissionpolicy-status-controller",
 }
 
 func (c *Cluster) startControllerManager(ctx context.Context) error {

@@ -25,6 +25,7 @@ func (c *Cluster) install(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var installed []*unstructured.Unstructured
 	for _, pattern := range []string{"manager/namespace.yaml", "rbac/*.yaml", "policy/*.yaml"} {
 		objects, err := c.manifests(pattern)
 		if err != nil {
@@ -35,8 +36,9 @@ func (c *Cluster) install(ctx context.Context) error {
 				return err
 			}
 		}
+		installed = append(installed, objects...)
 	}
-	return nil
+	return c.waitForPolicies(ctx, installed)
 }
 
 // Apply creates or updates the objects of a YAML text as Admin.
