@@ -83,7 +83,7 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 		kind  string
 		setup func(ctrl.Manager) error
 	}{
-		{"AccessRule", (&ruleReconciler{base: base.fork(), grantDelay: o.GrantDelay, refusedRetry: o.RefusedRetry, subjects: newSubjects()}).setup},
+		{"AccessRule", newRuleReconciler(base.fork(), &o).setup},
 		{"ProvisionedUser", (&userReconciler{base: base.fork(), sweepAfter: o.SweepAfter}).setup},
 		{"ProvisionedRole", (&roleReconciler{base: base.fork(), interval: o.RoleInterval}).setup},
 		{"RoleAttachment", (&attachmentReconciler{base: base.fork()}).setup},
