@@ -69,7 +69,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// SetupWithManager adds the five reconcilers to the manager. The indexes of
+// SetupWithManager adds the reconcilers to the manager. The indexes of
 // package index must be registered with its cache.
 func SetupWithManager(mgr ctrl.Manager, o Options) error {
 	o.setDefaults()
@@ -84,6 +84,7 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 		setup func(ctrl.Manager) error
 	}{
 		{"AccessRule", newRuleReconciler(base.fork(), &o).setup},
+		{"PermissionLevel", newLevelReconciler(base.fork(), &o).setup},
 		{"ProvisionedUser", (&userReconciler{base: base.fork(), sweepAfter: o.SweepAfter}).setup},
 		{"ProvisionedRole", (&roleReconciler{base: base.fork(), interval: o.RoleInterval}).setup},
 		{"RoleAttachment", (&attachmentReconciler{base: base.fork()}).setup},
