@@ -37,10 +37,11 @@ type ruleReconciler struct {
 	projector
 	// suspects may have lost the role of a rule.
 	suspects suspects
+	authors  *authors
 }
 
-func newRuleReconciler(b base, o *Options) *ruleReconciler {
-	return &ruleReconciler{projector: projector{
+func newRuleReconciler(b base, o *Options, a *authors) *ruleReconciler {
+	return &ruleReconciler{authors: a, projector: projector{
 		base: b, grantDelay: o.GrantDelay, refusedRetry: o.RefusedRetry, subjects: newSubjects(),
 		bindings: bindingKind{field: index.BindingByRule, source: projection.RuleOf, namespaced: true},
 	}}
@@ -196,6 +197,7 @@ func (r *ruleReconciler) report(ctx context.Context, rule *v1alpha1.AccessRule, 
 	status.Namespaces = int32(namespacesOf(d))                   //nolint:gosec // nor namespaces
 	ready, reason, message := verdict(d, refusals, failed)
 	setCondition(&status.Conditions, rule, v1alpha1.ConditionReady, ready, reason, message)
+	r.authors.show(&status.Conditions, rule)
 	if equality.Semantic.DeepEqual(&rule.Status, status) {
 		return nil
 	}

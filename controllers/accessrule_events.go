@@ -13,7 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/index"
@@ -29,6 +31,7 @@ func (r *ruleReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&corev1.Namespace{}, on(false, r.namespaceChanged)).
 		Watches(&rbacv1.RoleBinding{}, r.bindingEvents()).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.bindingEvents()).
+		WatchesRawSource(source.Channel(r.authors.news, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
 		Complete(r)
 }
