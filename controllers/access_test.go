@@ -133,7 +133,7 @@ var _ = Describe("Access follows the identity provider", func() {
 		}, patience, interval).Should(Succeed())
 		Expect(s.can(name, "get", "secrets", s.namespace)).To(BeFalse())
 
-		Expect(admin.Delete(ctx, first)).To(Succeed())
+		remove(ctx, first)
 		s.expectCan(name, "get", "secrets", s.namespace)
 		s.expectCannot(name, "get", "pods", s.namespace)
 		Eventually(func(g Gomega) {

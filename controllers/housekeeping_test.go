@@ -30,7 +30,7 @@ var _ = Describe("Housekeeping", func() {
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, u).Status.RoleCount).To(BeEquivalentTo(2))
 		}, patience, interval).Should(Succeed())
-		Expect(admin.Delete(ctx, s.role)).To(Succeed())
+		remove(ctx, s.role)
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, u).Spec.Memberships).To(Equal(map[string]v1alpha1.Membership{kept.Spec.ID: {}}))
 			g.Expect(u.Status.Roles).To(HaveExactElements(HaveField("Name", kept.Name)))
