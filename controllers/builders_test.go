@@ -182,11 +182,12 @@ func restore(u *v1alpha1.ProvisionedUser) {
 
 // can asks the API server whether a user may do something.
 func (s *stage) can(user, verb, resource, namespace string) (bool, error) {
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User:               user,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Resource: resource, Namespace: namespace},
-	}}
-	err := admin.Create(s.ctx, review)
+	return allowed(s.ctx, user, authorizationv1.ResourceAttributes{Verb: verb, Resource: resource, Namespace: namespace})
+}
+
+func allowed(ctx context.Context, user string, what authorizationv1.ResourceAttributes) (bool, error) {
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &what}}
+	err := admin.Create(ctx, review)
 	return review.Status.Allowed, err
 }
 

@@ -276,13 +276,18 @@ var _ = Describe("Bindings", func() {
 var _ = Describe("A steady state", Serial, func() {
 	It("makes no writes", func(ctx SpecContext) {
 		s := newStage(ctx)
-		rule := s.newRule("pod-reader")
+		rule := s.newRule("pod-reader", func(r *v1alpha1.AccessRule) {
+			r.Spec.Author = &v1alpha1.Author{Username: "ann", Groups: []string{"system:masters"}}
+		})
 		u := s.newUser("alice", s.role)
 		s.newAttachment(u, s.role)
+		s.assign(u, v1alpha1.LevelAuditor)
+		s.expectLevel(u.Spec.UserName, v1alpha1.LevelAuditor)
 		s.expectCan(u.Spec.UserName, "get", "pods", s.namespace)
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, s.role).Status.Bindings).To(BeEquivalentTo(1))
 			g.Expect(fetch(ctx, g, rule).Status.Subjects).To(BeEquivalentTo(1))
+			g.Expect(condition(g, rule.Status.Conditions, v1alpha1.ConditionAuthorMayBind).Status).To(Equal(metav1.ConditionTrue))
 			before := writes.n.Load()
 			g.Consistently(writes.n.Load, time.Second, 50*time.Millisecond).Should(Equal(before))
 		}, patience, interval).Should(Succeed())

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -59,13 +60,20 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 
 	allowBinding(ctx, "pod-reader", "pod-writer", "secret-reader")
 
-	config := control.Manager()
+	startManager(ctx, control, ctrlconfig.Controller{}, writes.wrap)
+})
+
+// startManager runs the reconcilers until the end of the suite or spec.
+func startManager(ctx context.Context, c *cluster.Cluster, options ctrlconfig.Controller, wrap func(http.RoundTripper) http.RoundTripper) {
+	GinkgoHelper()
+	config := c.Manager()
 	config.QPS = -1
-	config.Wrap(writes.wrap)
+	config.Wrap(wrap)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:  manager.Scheme(),
-		Cache:   manager.CacheOptions(cluster.Namespace),
-		Metrics: metricsserver.Options{BindAddress: "0"},
+		Scheme:     manager.Scheme(),
+		Cache:      manager.CacheOptions(cluster.Namespace),
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Controller: options,
 	})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(index.Register(ctx, mgr.GetFieldIndexer())).To(Succeed())
@@ -84,7 +92,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		Eventually(done, patience).Should(Receive(BeNil()))
 	})
 	Expect(mgr.GetCache().WaitForCacheSync(ctx)).To(BeTrue())
-})
+}
 
 // A rule whose bindings are refused is tried again and again, which no other spec
 // should see.
