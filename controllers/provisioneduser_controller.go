@@ -194,7 +194,8 @@ func (r *userReconciler) sweep(ctx context.Context, u *v1alpha1.ProvisionedUser,
 
 // confirmGone asks the API server, once for each id, because a role that was
 // just created may not be in the cache yet, and the membership in it must not
-// be lost. Ids are never given out again.
+// be lost. An id comes back with the role alone that had it, when that is taken
+// over again; the cache has the role then before anybody is made its member.
 func (r *userReconciler) confirmGone(ctx context.Context, provider, id string) (bool, error) {
 	if r.dangling.confirmed(id) {
 		return true, nil
