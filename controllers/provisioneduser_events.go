@@ -132,6 +132,17 @@ func (r *userReconciler) providerChanged(ctx context.Context, old, p *v1alpha1.I
 	}
 	for _, u := range users {
 		enqueue(q, idle, 0, u.Name)
+		if sameProvider(old, p) {
+			continue
+		}
+		// What it is no longer called, or suspended under, may be another's now.
+		others, err := r.Sharing(ctx, index.SubjectCandidates(u), u.Name)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "Can't tell who shares a subject", "user", u.Name)
+		}
+		for _, other := range others {
+			enqueue(q, idle, 0, other.Name)
+		}
 	}
 }
 
