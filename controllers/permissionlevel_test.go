@@ -5,8 +5,6 @@ package controllers_test
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -14,9 +12,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
@@ -313,63 +309,3 @@ var _ = Describe("A permission level", func() {
 })
 
 var intruder = rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: "intruder"}
-
-var _ = Describe("A provider that is deleted with the policy Suspend", func() {
-	It("takes roles and levels from all its users at once, and from nobody else", func(ctx SpecContext) {
-		s, other := newStage(ctx), newStage(ctx)
-		s.newRule("pod-reader")
-		other.newRule("pod-reader")
-		u, stranger := s.newUser("alice", s.role), other.newUser("bob", other.role)
-		s.assign(u, v1alpha1.LevelAdministrator)
-		s.expectLevel(u.Spec.UserName, v1alpha1.LevelAdministrator)
-		s.expectCan(u.Spec.UserName, "get", "pods", s.namespace)
-		other.expectCan(stranger.Spec.UserName, "get", "pods", other.namespace)
-		provider := &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: s.provider}}
-		const finalizer = "example.com/hold"
-		patch(ctx, provider, func(p *v1alpha1.IdentityProvider) {
-			p.Spec.DeletionPolicy = v1alpha1.DeletionSuspend
-			p.Finalizers = append(p.Finalizers, finalizer)
-		})
-		DeferCleanup(func(ctx SpecContext) {
-			patch(ctx, provider, func(p *v1alpha1.IdentityProvider) { p.Finalizers = nil })
-		})
-
-		remove(ctx, provider)
-		deleted := time.Now()
-		s.expectCannot(u.Spec.UserName, "get", "pods", s.namespace)
-		s.expectNoLevel(u.Spec.UserName)
-		Expect(time.Since(deleted)).To(BeNumerically("<", time.Second))
-		Expect(other.can(stranger.Spec.UserName, "get", "pods", other.namespace)).To(BeTrue())
-		Eventually(func(g Gomega) {
-			g.Expect(fetch(ctx, g, u).Status).To(And(HaveField("Reason", access.ReasonProviderDeleted), HaveField("PermissionLevel", v1alpha1.LevelUser)))
-			g.Expect(fetch(ctx, g, s.role).Status.ActiveMembers).To(BeZero())
-		}, patience, interval).Should(Succeed())
-	}, NodeTimeout(2*patience))
-})
-
-var _ = Describe("At the start of the manager", func() {
-	It("permission levels are brought in line with what was changed while it was away", func(ctx SpecContext) {
-		c, err := cluster.Start(ctx, cluster.Options{Log: GinkgoWriter})
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(func() { Expect(c.Stop()).To(Succeed()) })
-		there, err := client.New(c.Manager(), client.Options{Scheme: cluster.Scheme()})
-		Expect(err).NotTo(HaveOccurred())
-		u := &v1alpha1.ProvisionedUser{
-			ObjectMeta: metav1.ObjectMeta{Name: "ann"},
-			Spec:       v1alpha1.ProvisionedUserSpec{UserName: "ann", PermissionLevel: v1alpha1.LevelAdministrator},
-		}
-		Expect(c.Client().Create(ctx, u)).To(Succeed())
-		auditors, _ := projection.OfLevel(v1alpha1.LevelAuditor)
-		stale := projection.Declare(auditors, projection.Binding{Name: auditors.BindingName(0), Subjects: []rbacv1.Subject{intruder}})
-		Expect(there.Create(ctx, stale)).To(Succeed())
-
-		// The names of the other manager's reconcilers are taken in this process.
-		startManager(ctx, c, ctrlconfig.Controller{SkipNameValidation: ptr.To(true)}, func(next http.RoundTripper) http.RoundTripper { return next })
-		Eventually(func(g Gomega) {
-			var list rbacv1.ClusterRoleBindingList
-			g.Expect(c.Client().List(ctx, &list, client.HasLabels{v1alpha1.PermissionLevelLabel})).To(Succeed())
-			g.Expect(list.Items).To(HaveExactElements(And(
-				HaveField("RoleRef.Name", "rollcall-administrator"), HaveField("Subjects", HaveExactElements(HaveField("Name", "ann"))))))
-		}, patience, interval).Should(Succeed())
-	}, NodeTimeout(4*patience))
-})
