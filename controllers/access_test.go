@@ -133,12 +133,35 @@ var _ = Describe("Access follows the identity provider", func() {
 		}, patience, interval).Should(Succeed())
 		Expect(s.can(name, "get", "secrets", s.namespace)).To(BeFalse())
 
-		Expect(admin.Delete(ctx, first)).To(Succeed())
+		remove(ctx, first)
 		s.expectCan(name, "get", "secrets", s.namespace)
 		s.expectCannot(name, "get", "pods", s.namespace)
 		Eventually(func(g Gomega) {
 			g.Expect(condition(g, fetch(ctx, g, second).Status.Conditions, "Ready").Status).To(Equal(metav1.ConditionTrue))
 		}, patience, interval).Should(Succeed())
+	}, NodeTimeout(2*patience))
+
+	It("gives a subject on when its holder's provider calls its users something else", func(ctx SpecContext) {
+		s.ctx = ctx
+		other := newStage(ctx)
+		first := s.newUser("a-first")
+		name := first.Spec.UserName
+		second := other.user("b-second", other.role)
+		second.Spec.RemoteIdentity = name
+		other.newRule("pod-reader")
+		other.create(second)
+		ready := func(status metav1.ConditionStatus) {
+			GinkgoHelper()
+			Eventually(func(g Gomega) {
+				g.Expect(condition(g, fetch(ctx, g, second).Status.Conditions, "Ready").Status).To(Equal(status))
+			}, patience, interval).Should(Succeed())
+		}
+		ready(metav1.ConditionFalse)
+		patch(ctx, &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: s.provider}}, func(p *v1alpha1.IdentityProvider) {
+			p.Spec.Subject.Prefix = "oidc:"
+		})
+		other.expectCan(name, "get", "pods", other.namespace)
+		ready(metav1.ConditionTrue)
 	}, NodeTimeout(2*patience))
 
 	It("never binds a reserved name", func(ctx SpecContext) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -35,39 +34,22 @@ import (
 
 // ruleReconciler keeps the bindings of each AccessRule in step.
 type ruleReconciler struct {
-	base
-	grantDelay   time.Duration
-	refusedRetry time.Duration
-	subjects     *subjects
-
-	// pending is since when a rule has waited: name to time.Time.
-	pending sync.Map
-	// cost is how long the last reconcile of a rule took: name to Duration.
-	cost sync.Map
-	// disturbed are rules of which a binding changed during a write that failed.
-	disturbed sync.Map
-	// revoking are rules from which somebody may have lost something since their
-	// last reconcile began.
-	revoking sync.Map
+	projector
 	// suspects may have lost the role of a rule.
 	suspects suspects
+	authors  *authors
+}
+
+func newRuleReconciler(b base, o *Options, a *authors) *ruleReconciler {
+	return &ruleReconciler{authors: a, projector: projector{
+		base: b, grantDelay: o.GrantDelay, refusedRetry: o.RefusedRetry, subjects: newSubjects(),
+		bindings: bindingKind{field: index.BindingByRule, source: projection.RuleOf, namespaced: true},
+	}}
 }
 
 // Reconcile brings the bindings of one rule in line, and then says so.
 func (r *ruleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	since, waiting := r.pending.LoadAndDelete(req.Name)
-	r.revoking.Delete(req.Name)
-	result, err := r.reconcile(ctx, req.Name)
-	if _, disturbed := r.disturbed.LoadAndDelete(req.Name); disturbed && err == nil {
-		result = ctrl.Result{RequeueAfter: time.Millisecond}
-	}
-	switch {
-	case err != nil && waiting:
-		r.pending.LoadOrStore(req.Name, since)
-	case waiting:
-		projectionLag.Observe(time.Since(since.(time.Time)).Seconds())
-	}
-	return result, err
+	return r.track(ctx, req.Name, r.reconcile)
 }
 
 func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Result, error) {
@@ -79,8 +61,7 @@ func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Resul
 	if !found || cached.DeletionTimestamp != nil {
 		return ctrl.Result{}, r.withdrawAll(ctx, name, cached)
 	}
-	start := time.Now()
-	defer func() { r.cost.Store(name, time.Since(start)) }()
+	defer r.took(name, time.Now())
 	rule := latest(r.recent, cached)
 	// Bindings are read before users: what somebody writes in between fails our
 	// write, instead of being undone by what we knew before.
@@ -96,10 +77,7 @@ func (r *ruleReconciler) reconcile(ctx context.Context, name string) (ctrl.Resul
 		return ctrl.Result{}, err
 	}
 	plan := projection.Make(projection.OfRule(rule), d.subjects, d.targets, existing)
-	var refusals []projection.Refusal
-	if !plan.Empty() {
-		refusals, err = r.writer(name).Apply(ctx, projection.OfRule(rule), plan)
-	}
+	refusals, err := r.apply(ctx, projection.OfRule(rule), plan)
 	if errors.Is(err, projection.ErrInterrupted) {
 		// The revocation is queued already; this makes sure of the rest.
 		return ctrl.Result{RequeueAfter: time.Millisecond}, nil
@@ -131,29 +109,15 @@ func (r *ruleReconciler) withdrawAll(ctx context.Context, name string, rule *v1a
 	}
 	r.cost.Delete(name)
 	r.suspects.take(name)
-	_, err = r.writer(name).Apply(ctx, projection.OfRule(rule), projection.Make(projection.OfRule(rule), nil, nil, existing))
+	_, err = r.apply(ctx, projection.OfRule(rule), projection.Make(projection.OfRule(rule), nil, nil, existing))
 	return err
-}
-
-func (r *ruleReconciler) writer(rule string) *projection.Writer {
-	return &projection.Writer{
-		Client: r.client, Live: r.live, Writing: r.recent.expect, Written: r.recent.remember,
-		Interrupted: func() bool {
-			_, revoking := r.revoking.Load(rule)
-			return revoking
-		},
-		Failed: func(o client.Object, err error) {
-			if r.recent.failed(o, err) {
-				r.disturbed.Store(rule, true)
-			}
-		},
-	}
 }
 
 // declaration is what a rule asks for now.
 type declaration struct {
-	roleExists bool
-	subjects   []rbacv1.Subject
+	// reach is whether the rule is for the role that there is.
+	reach    access.Reach
+	subjects []rbacv1.Subject
 	// refused is how many holders of the role have no usable subject.
 	refused int
 	targets []projection.Target
@@ -164,10 +128,12 @@ type declaration struct {
 func (r *ruleReconciler) declare(ctx context.Context, rule *v1alpha1.AccessRule) (declaration, error) {
 	var d declaration
 	role, err := r.Role(ctx, rule.Spec.Role)
-	if err != nil || role == nil || role.DeletionTimestamp != nil {
+	if err != nil {
 		return d, err
 	}
-	d.roleExists = true
+	if d.reach = access.Reaches(rule, role); !d.reach.Reaches {
+		return d, nil
+	}
 	if d.targets, err = r.targets(ctx, rule); err != nil {
 		return d, err
 	}
@@ -181,26 +147,8 @@ func (r *ruleReconciler) declare(ctx context.Context, rule *v1alpha1.AccessRule)
 		return d, err
 	}
 	d.next = next
-	d.subjects = make([]rbacv1.Subject, 0, len(holders))
-	for _, u := range holders {
-		s, err := r.subjects.of(ctx, r.look, u, all, mark)
-		if err != nil {
-			return d, err
-		}
-		if s.Refused {
-			d.refused++
-			continue
-		}
-		d.subjects = append(d.subjects, rbacSubject(s))
-	}
-	return d, nil
-}
-
-func rbacSubject(s access.Subject) rbacv1.Subject {
-	if sa := s.ServiceAccount; sa != nil {
-		return rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Namespace: sa.Namespace, Name: sa.Name}
-	}
-	return rbacv1.Subject{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: s.Name}
+	d.subjects, d.refused, err = r.subjectsOf(ctx, holders, all, mark)
+	return d, err
 }
 
 // targets are the places that a rule names and that exist.
@@ -240,37 +188,6 @@ func target(n *corev1.Namespace) projection.Target {
 	return projection.Target{Namespace: n.Name, Terminating: n.DeletionTimestamp != nil}
 }
 
-// existing are the bindings of ours that project the rule.
-func (r *ruleReconciler) existing(ctx context.Context, rule string) ([]projection.Binding, error) {
-	var namespaced rbacv1.RoleBindingList
-	if err := r.List(ctx, &namespaced, index.BindingByRule, rule); err != nil {
-		return nil, err
-	}
-	var cluster rbacv1.ClusterRoleBindingList
-	if err := r.List(ctx, &cluster, index.BindingByRule, rule); err != nil {
-		return nil, err
-	}
-	bindings := make([]projection.Binding, 0, len(namespaced.Items)+len(cluster.Items))
-	cached := make(map[objectKey]bool, cap(bindings))
-	add := func(o client.Object) {
-		cached[keyOf(o)] = true
-		bindings = append(bindings, projection.BindingOf(latest(r.recent, o)))
-	}
-	for i := range namespaced.Items {
-		add(&namespaced.Items[i])
-	}
-	for i := range cluster.Items {
-		add(&cluster.Items[i])
-	}
-	for _, o := range r.recent.all(func(o client.Object) bool {
-		of, ours := projection.RuleOf(o)
-		return ours && of == rule && !cached[keyOf(o)]
-	}) {
-		bindings = append(bindings, projection.BindingOf(o))
-	}
-	return bindings, nil
-}
-
 // report patches the status, once, if it differs.
 func (r *ruleReconciler) report(ctx context.Context, rule *v1alpha1.AccessRule, d declaration, plan *projection.Plan, refusals []projection.Refusal, failed error) error {
 	status := rule.Status.DeepCopy()
@@ -278,8 +195,9 @@ func (r *ruleReconciler) report(ctx context.Context, rule *v1alpha1.AccessRule, 
 	status.Subjects = int32(len(d.subjects))                     //nolint:gosec // a cluster has no 2^31 users
 	status.Bindings = int32(max(plan.Bindings-len(refusals), 0)) //nolint:gosec // nor bindings
 	status.Namespaces = int32(namespacesOf(d))                   //nolint:gosec // nor namespaces
-	ready, reason, message := verdict(rule, d, refusals, failed)
+	ready, reason, message := verdict(d, refusals, failed)
 	setCondition(&status.Conditions, rule, v1alpha1.ConditionReady, ready, reason, message)
+	r.authors.show(&status.Conditions, rule)
 	if equality.Semantic.DeepEqual(&rule.Status, status) {
 		return nil
 	}
@@ -300,20 +218,17 @@ func namespacesOf(d declaration) (n int) {
 	return n
 }
 
-func verdict(rule *v1alpha1.AccessRule, d declaration, refusals []projection.Refusal, failed error) (ready bool, reason, message string) {
+func verdict(d declaration, refusals []projection.Refusal, failed error) (ready bool, reason, message string) {
 	switch {
 	case failed != nil:
 		return false, v1alpha1.ReasonProjecting, "bindings are still being written: " + failed.Error()
 	case len(refusals) > 0:
 		return false, v1alpha1.ReasonBindingsRefused, describe(refusals)
-	case !d.roleExists:
-		return false, v1alpha1.ReasonRoleNotFound,
-			fmt.Sprintf("there is no ProvisionedRole %q (yet)", rule.Spec.Role)
 	case d.refused > 0:
-		return true, v1alpha1.ReasonReconciled,
-			fmt.Sprintf("every holder of role %q is bound but %d without a usable subject", rule.Spec.Role, d.refused)
+		return d.reach.Reaches, d.reach.Reason,
+			fmt.Sprintf("%s but %d without a usable subject", d.reach.Message, d.refused)
 	default:
-		return true, v1alpha1.ReasonReconciled, fmt.Sprintf("every holder of role %q is bound", rule.Spec.Role)
+		return d.reach.Reaches, d.reach.Reason, d.reach.Message
 	}
 }
 

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -14,17 +13,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/index"
-	"github.com/rollcall-dev/rollcall/internal/projection"
 )
-
-// maxGrantDelay bounds how long a grant waits for others.
-const maxGrantDelay = time.Second
 
 func (r *ruleReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
@@ -36,41 +31,9 @@ func (r *ruleReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&corev1.Namespace{}, on(false, r.namespaceChanged)).
 		Watches(&rbacv1.RoleBinding{}, r.bindingEvents()).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.bindingEvents()).
+		WatchesRawSource(source.Channel(r.authors.news, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
 		Complete(r)
-}
-
-// revoke queues rules from which somebody may lose something.
-func (r *ruleReconciler) revoke(q queue, rules ...string) {
-	r.wait(rules)
-	for _, rule := range rules {
-		r.revoking.Store(rule, true)
-	}
-	enqueue(q, urgent, 0, rules...)
-}
-
-// grant queues rules that can only give more. Each waits a moment for others of
-// its kind, the longer the more a reconcile costs.
-func (r *ruleReconciler) grant(q queue, rules ...string) {
-	r.wait(rules)
-	for _, rule := range rules {
-		enqueue(q, normal, r.delay(rule), rule)
-	}
-}
-
-func (r *ruleReconciler) wait(rules []string) {
-	now := time.Now()
-	for _, rule := range rules {
-		r.pending.LoadOrStore(rule, now)
-	}
-}
-
-func (r *ruleReconciler) delay(rule string) time.Duration {
-	const share = 5 // of the time, a busy rule is being reconciled for one fifth
-	if cost, ok := r.cost.Load(rule); ok {
-		return min(max(r.grantDelay, share*cost.(time.Duration)), max(maxGrantDelay, r.grantDelay))
-	}
-	return r.grantDelay
 }
 
 func (r *ruleReconciler) userChanged(ctx context.Context, old, u *v1alpha1.ProvisionedUser, q queue) {
@@ -82,16 +45,7 @@ func (r *ruleReconciler) userChanged(ctx context.Context, old, u *v1alpha1.Provi
 	if either == nil {
 		either = old
 	}
-	var others []*v1alpha1.ProvisionedUser
-	if change.whole {
-		// Whoever shares a name with the user may get it now, or lose it.
-		var err error
-		if others, err = r.Sharing(ctx, change.subjects, either.Name); err != nil {
-			log.FromContext(ctx).Error(err, "Can't tell who shares a subject", "user", either.Name)
-			r.subjects.clear()
-		}
-		r.subjects.forget(append(others, either)...)
-	}
+	others := r.reconsider(ctx, either, change)
 	rules, err := r.rulesOf(ctx, either, change)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "Can't tell which rules a change of a user concerns", "user", either.Name)
@@ -187,7 +141,7 @@ func (l look) ruleNames(ctx context.Context, role string) ([]string, error) {
 }
 
 func (r *ruleReconciler) attachmentChanged(ctx context.Context, old, a *v1alpha1.RoleAttachment, q queue) {
-	if old != nil && a != nil && old.Generation == a.Generation {
+	if sameAttachment(old, a) {
 		return
 	}
 	either := a
@@ -206,9 +160,9 @@ func (r *ruleReconciler) attachmentChanged(ctx context.Context, old, a *v1alpha1
 }
 
 // providerChanged: a provider that comes, goes or names its users differently
-// can change the subject of everybody.
+// can change the subject of everybody, and one that is deleted can suspend them.
 func (r *ruleReconciler) providerChanged(ctx context.Context, old, p *v1alpha1.IdentityProvider, q queue) {
-	if old != nil && p != nil && old.Spec.Subject == p.Spec.Subject {
+	if sameProvider(old, p) {
 		return
 	}
 	r.subjects.clear()
@@ -244,38 +198,5 @@ func (r *ruleReconciler) everyRule(ctx context.Context, q queue, concerned func(
 		if concerned(&list.Items[i]) {
 			r.revoke(q, list.Items[i].Name)
 		}
-	}
-}
-
-// bindingEvents repairs what others do to our bindings. At the start it also
-// finds the bindings of rules that are gone.
-func (r *ruleReconciler) bindingEvents() handler.EventHandler {
-	repair := func(q queue, o client.Object, priority int) {
-		if rule, ours := projection.RuleOf(o); ours {
-			enqueue(q, priority, 0, rule)
-		}
-	}
-	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) {
-			if r.recent.seen(e.Object) || r.recent.expects(e.Object) {
-				return
-			}
-			priority := urgent
-			if e.IsInInitialList {
-				priority = idle
-			}
-			repair(q, e.Object, priority)
-		},
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
-			if r.recent.seen(e.ObjectNew) || r.recent.expects(e.ObjectNew) || e.ObjectOld.GetResourceVersion() == e.ObjectNew.GetResourceVersion() {
-				return
-			}
-			repair(q, e.ObjectOld, urgent)
-			repair(q, e.ObjectNew, urgent)
-		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
-			r.recent.forget(e.Object)
-			repair(q, e.Object, urgent)
-		},
 	}
 }

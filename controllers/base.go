@@ -68,14 +68,19 @@ func (b base) after(t time.Time) ctrl.Result {
 // setCondition sets a condition, and keeps its transition time unless its status
 // changes.
 func setCondition(conditions *[]metav1.Condition, o client.Object, kind string, status bool, reason, message string) {
-	c := metav1.Condition{
-		Type: kind, Status: metav1.ConditionFalse, Reason: reason,
-		Message: shorten(message), ObservedGeneration: o.GetGeneration(),
-	}
+	s := metav1.ConditionFalse
 	if status {
-		c.Status = metav1.ConditionTrue
+		s = metav1.ConditionTrue
 	}
-	meta.SetStatusCondition(conditions, c)
+	setConditionStatus(conditions, o, kind, s, reason, message)
+}
+
+// setConditionStatus is setCondition for a status that can be Unknown.
+func setConditionStatus(conditions *[]metav1.Condition, o client.Object, kind string, status metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(conditions, metav1.Condition{
+		Type: kind, Status: status, Reason: reason,
+		Message: shorten(message), ObservedGeneration: o.GetGeneration(),
+	})
 }
 
 // maxMessage is the limit of a condition's message in the API.

@@ -42,7 +42,27 @@ func newStage(ctx context.Context) *stage {
 
 func (s *stage) create(o client.Object) {
 	GinkgoHelper()
-	Expect(admin.Create(s.ctx, o)).To(Succeed())
+	Expect(writerOf(o).Create(s.ctx, o)).To(Succeed())
+}
+
+// writerOf is who writes an object: the manager what identity providers own, and
+// bindings of ours; an administrator everything else.
+func writerOf(o client.Object) client.Client {
+	switch o := o.(type) {
+	case *v1alpha1.ProvisionedUser:
+		if o.Spec.Provider != "" {
+			return operator
+		}
+	case *v1alpha1.ProvisionedRole:
+		if o.Spec.Provider != "" {
+			return operator
+		}
+	case *rbacv1.RoleBinding, *rbacv1.ClusterRoleBinding:
+		if o.GetLabels()[v1alpha1.ManagedByLabel] == v1alpha1.ManagedByValue {
+			return operator
+		}
+	}
+	return admin
 }
 
 func (s *stage) newNamespace(name string, labels map[string]string) string {
@@ -121,9 +141,31 @@ func (s *stage) newAttachment(u *v1alpha1.ProvisionedUser, role *v1alpha1.Provis
 func patch[T client.Object](ctx context.Context, o T, change func(T)) {
 	GinkgoHelper()
 	Expect(admin.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+	patchAs(ctx, writerOf(o), o, change)
+}
+
+// patchAs is patch by somebody.
+func patchAs[T client.Object](ctx context.Context, who client.Client, o T, change func(T)) {
+	GinkgoHelper()
+	Expect(admin.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 	old, _ := o.DeepCopyObject().(client.Object)
 	change(o)
-	Expect(admin.Patch(ctx, o, client.MergeFrom(old))).To(Succeed())
+	Expect(who.Patch(ctx, o, client.MergeFrom(old))).To(Succeed())
+}
+
+// meddle changes a binding of ours, as somebody can who has the manager's rights:
+// it may update bindings, and patch none.
+func meddle[T client.Object](ctx context.Context, o T, change func(T)) {
+	GinkgoHelper()
+	Expect(admin.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+	change(o)
+	Expect(operator.Update(ctx, o)).To(Succeed())
+}
+
+// remove deletes an object.
+func remove(ctx context.Context, o client.Object) {
+	GinkgoHelper()
+	Expect(writerOf(o).Delete(ctx, o)).To(Succeed())
 }
 
 // suspend is what the SCIM server writes when the identity provider deactivates.
@@ -140,11 +182,12 @@ func restore(u *v1alpha1.ProvisionedUser) {
 
 // can asks the API server whether a user may do something.
 func (s *stage) can(user, verb, resource, namespace string) (bool, error) {
-	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User:               user,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{Verb: verb, Resource: resource, Namespace: namespace},
-	}}
-	err := admin.Create(s.ctx, review)
+	return allowed(s.ctx, user, authorizationv1.ResourceAttributes{Verb: verb, Resource: resource, Namespace: namespace})
+}
+
+func allowed(ctx context.Context, user string, what authorizationv1.ResourceAttributes) (bool, error) {
+	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{User: user, ResourceAttributes: &what}}
+	err := admin.Create(ctx, review)
 	return review.Status.Allowed, err
 }
 

@@ -21,14 +21,18 @@ type userChange struct {
 	// providers are those whose roles the ids can mean: the user's, before and
 	// now.
 	providers []string
-	// loses says that the user may have less than before.
+	// loses says that the user may hold fewer roles than before.
 	loses bool
+	// level says that the permission level was given or taken away: to the user,
+	// to another name, or anew. It is nothing to any role.
+	level bool
 	// subjects are the folded names that the user may have claimed before or
 	// claims now; set when the whole changed.
 	subjects []string
 }
 
-// nothing says that access stays as it is.
+// nothing says that the user holds the same roles as before, under the same
+// subject.
 func (c userChange) nothing() bool { return !c.whole && len(c.roleIDs) == 0 }
 
 // compareUsers finds out what a change means. old is nil for a new user, and
@@ -45,6 +49,7 @@ func compareUsers(old, user *v1alpha1.ProvisionedUser) userChange {
 			!equality.Semantic.DeepEqual(old.Spec.Emails, user.Spec.Emails) ||
 			!equality.Semantic.DeepEqual(old.Spec.ServiceAccountRef, user.Spec.ServiceAccountRef)
 		c.loses = c.whole && !access.Suspended(old, nil)
+		c.level = grantOf(old) != grantOf(user)
 	}
 	for _, u := range []*v1alpha1.ProvisionedUser{old, user} {
 		if u != nil && !slices.Contains(c.providers, u.Spec.Provider) {
@@ -87,7 +92,7 @@ func compareUsers(old, user *v1alpha1.ProvisionedUser) userChange {
 type decision struct {
 	provider, id, userName, externalID, remoteIdentity string
 	userType                                           v1alpha1.UserType
-	active, deleted, suspend, leaving                  bool
+	active, deleted, abandoned, suspend, leaving       bool
 	suspensions                                        int64
 }
 
@@ -97,9 +102,44 @@ func decisive(u *v1alpha1.ProvisionedUser) decision {
 		provider: s.Provider, id: s.ID, userName: s.UserName, externalID: s.ExternalID,
 		remoteIdentity: s.RemoteIdentity, userType: s.Type,
 		active: s.Active == nil || *s.Active, deleted: s.DeprovisionedAt != nil,
-		suspend: s.Suspend, suspensions: s.Suspensions,
+		abandoned: s.ProviderDeletedAt != nil, suspend: s.Suspend, suspensions: s.Suspensions,
 		leaving: u.DeletionTimestamp != nil,
 	}
+}
+
+// levelGrant is how a permission level was given.
+type levelGrant struct {
+	level   v1alpha1.PermissionLevel
+	epoch   int64
+	subject string
+}
+
+func grantOf(u *v1alpha1.ProvisionedUser) levelGrant {
+	return levelGrant{access.Given(u), u.Spec.PermissionLevelEpoch, u.Spec.PermissionLevelSubject}
+}
+
+// sameProvider says that a provider names its users as before, and lets them have
+// access as before.
+func sameProvider(old, p *v1alpha1.IdentityProvider) bool {
+	return old != nil && p != nil &&
+		old.UID == p.UID && old.Spec.Subject == p.Spec.Subject && suspending(old) == suspending(p)
+}
+
+// suspending says that a provider is being deleted and suspends its users with
+// that.
+func suspending(p *v1alpha1.IdentityProvider) bool {
+	return p.DeletionTimestamp != nil && p.Spec.DeletionPolicy == v1alpha1.DeletionSuspend
+}
+
+// sameAttachment says that an attachment gives the same as before. Its reason and
+// its author give nobody anything.
+func sameAttachment(old, a *v1alpha1.RoleAttachment) bool {
+	if old == nil || a == nil || (old.DeletionTimestamp == nil) != (a.DeletionTimestamp == nil) {
+		return false
+	}
+	was, is := old.Spec, a.Spec
+	was.Reason, was.Author, is.Reason, is.Author = "", nil, "", nil
+	return equality.Semantic.DeepEqual(was, is)
 }
 
 // sameRole says that a role reaches its members as before.

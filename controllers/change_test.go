@@ -60,6 +60,9 @@ func TestCompareUsers(t *testing.T) {
 		{"a status", person(), with(func(u *v1alpha1.ProvisionedUser) { u.Status.State = v1alpha1.StateActive }), false, false, nil},
 		{"active said aloud", person(), with(func(u *v1alpha1.ProvisionedUser) { active := true; u.Spec.Active = &active }), false, false, nil},
 		{"a level", person(), with(func(u *v1alpha1.ProvisionedUser) { u.Spec.PermissionLevel = v1alpha1.LevelAuditor }), false, false, nil},
+		{"suspended with its provider", person(), person(inactive, func(u *v1alpha1.ProvisionedUser) { u.Spec.ProviderDeletedAt = &now }), true, true, []string{"dev", "ops"}},
+		{"the end of its provider forgotten", person(func(u *v1alpha1.ProvisionedUser) { u.Spec.ProviderDeletedAt = &now }), person(), true, true, []string{"dev", "ops"}},
+		{"released", person(), with(func(u *v1alpha1.ProvisionedUser) { u.Spec.Provider, u.Spec.Memberships = "", nil }), true, true, []string{"dev", "ops"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -74,6 +77,90 @@ func TestCompareUsers(t *testing.T) {
 				t.Errorf("subjects = %v", got.subjects)
 			}
 		})
+	}
+}
+
+// A level is nothing to any role, and a role nothing to the level.
+func TestCompareUsersTellsLevelsFromRoles(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name   string
+		change func(*v1alpha1.ProvisionedUser)
+		level  bool
+	}{
+		{"given", func(u *v1alpha1.ProvisionedUser) { u.Spec.PermissionLevel = v1alpha1.LevelAuditor }, true},
+		{"given anew", func(u *v1alpha1.ProvisionedUser) { u.Spec.PermissionLevelEpoch++ }, true},
+		{"given to another name", func(u *v1alpha1.ProvisionedUser) { u.Spec.PermissionLevelSubject = "al" }, true},
+		{"the lowest said aloud", func(u *v1alpha1.ProvisionedUser) { u.Spec.PermissionLevel = v1alpha1.LevelUser }, false},
+		{"one role less", func(u *v1alpha1.ProvisionedUser) { delete(u.Spec.Memberships, "ops") }, false},
+	} {
+		got := compareUsers(person(), person(tc.change))
+		if got.level != tc.level || (tc.level && !got.nothing()) {
+			t.Errorf("%s: compareUsers = %+v, want level %v", tc.name, got, tc.level)
+		}
+	}
+}
+
+func TestSameProvider(t *testing.T) {
+	t.Parallel()
+	now := metav1.Now()
+	leaving := func(policy v1alpha1.DeletionPolicy) func(*v1alpha1.IdentityProvider) {
+		return func(p *v1alpha1.IdentityProvider) { p.DeletionTimestamp, p.Spec.DeletionPolicy = &now, policy }
+	}
+	provider := func(change func(*v1alpha1.IdentityProvider)) *v1alpha1.IdentityProvider {
+		p := &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: "entra", UID: "1"}}
+		change(p)
+		return p
+	}
+	old := provider(func(*v1alpha1.IdentityProvider) {})
+	for _, tc := range []struct {
+		name string
+		p    *v1alpha1.IdentityProvider
+		same bool
+	}{
+		{"paused", provider(func(p *v1alpha1.IdentityProvider) { p.Spec.Paused = true }), true},
+		{"another prefix", provider(func(p *v1alpha1.IdentityProvider) { p.Spec.Subject.Prefix = "oidc:" }), false},
+		{"a policy for later", provider(func(p *v1alpha1.IdentityProvider) { p.Spec.DeletionPolicy = v1alpha1.DeletionSuspend }), true},
+		{"deleted with policy Suspend", provider(leaving(v1alpha1.DeletionSuspend)), false},
+		{"deleted with policy Freeze", provider(leaving(v1alpha1.DeletionFreeze)), true},
+		{"deleted with policy Release", provider(leaving(v1alpha1.DeletionRelease)), true},
+		{"another of the same name", provider(func(p *v1alpha1.IdentityProvider) { p.UID = "2" }), false},
+		{"gone", nil, false},
+	} {
+		if got := sameProvider(old, tc.p); got != tc.same {
+			t.Errorf("%s: sameProvider = %v", tc.name, got)
+		}
+	}
+	if sameProvider(provider(leaving(v1alpha1.DeletionFreeze)), provider(leaving(v1alpha1.DeletionSuspend))) {
+		t.Error("another policy during the deletion is nothing new")
+	}
+}
+
+func TestSameAttachment(t *testing.T) {
+	t.Parallel()
+	now := metav1.Now()
+	attachment := func(change func(*v1alpha1.RoleAttachment)) *v1alpha1.RoleAttachment {
+		a := &v1alpha1.RoleAttachment{Spec: v1alpha1.RoleAttachmentSpec{User: "alice", Role: "dev", UserID: "1"}}
+		change(a)
+		return a
+	}
+	old := attachment(func(*v1alpha1.RoleAttachment) {})
+	for _, tc := range []struct {
+		name string
+		a    *v1alpha1.RoleAttachment
+		same bool
+	}{
+		{"another author", attachment(func(a *v1alpha1.RoleAttachment) { a.Spec.Author = &v1alpha1.Author{Username: "ann"} }), true},
+		{"another reason", attachment(func(a *v1alpha1.RoleAttachment) { a.Spec.Reason = "INC-1" }), true},
+		{"another end", attachment(func(a *v1alpha1.RoleAttachment) { a.Spec.ExpiresAt = &now }), false},
+		{"another epoch", attachment(func(a *v1alpha1.RoleAttachment) { a.Spec.Epoch = new(int64) }), false},
+		{"another role by that name", attachment(func(a *v1alpha1.RoleAttachment) { a.Spec.RoleID = "2" }), false},
+		{"on the way out", attachment(func(a *v1alpha1.RoleAttachment) { a.DeletionTimestamp = &now }), false},
+		{"gone", nil, false},
+	} {
+		if got := sameAttachment(old, tc.a); got != tc.same {
+			t.Errorf("%s: sameAttachment = %v", tc.name, got)
+		}
 	}
 }
 

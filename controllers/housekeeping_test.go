@@ -30,13 +30,35 @@ var _ = Describe("Housekeeping", func() {
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, u).Status.RoleCount).To(BeEquivalentTo(2))
 		}, patience, interval).Should(Succeed())
-		Expect(admin.Delete(ctx, s.role)).To(Succeed())
+		remove(ctx, s.role)
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, u).Spec.Memberships).To(Equal(map[string]v1alpha1.Membership{kept.Spec.ID: {}}))
 			g.Expect(u.Status.Roles).To(HaveExactElements(HaveField("Name", kept.Name)))
 			g.Expect(fetch(ctx, g, local).Status).To(And(
 				HaveField("State", v1alpha1.AttachmentIneffective), HaveField("Reason", access.ReasonRoleGone)))
 		}, patience, interval).Should(Succeed())
+	}, NodeTimeout(2*patience))
+
+	It("sweeps memberships in a role that was released, so that taking it over again brings none of them back", func(ctx SpecContext) {
+		s.ctx = ctx
+		s.newRule("pod-reader")
+		u := s.newUser("alice", s.role)
+		s.expectCan(u.Spec.UserName, "get", "pods", s.namespace)
+		patchAs(ctx, operator, s.role, func(r *v1alpha1.ProvisionedRole) { r.Spec.Provider = "" })
+		s.expectCannot(u.Spec.UserName, "get", "pods", s.namespace)
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, u).Spec.Memberships).To(BeEmpty())
+		}, patience, interval).Should(Succeed())
+		patchAs(ctx, operator, s.role, func(r *v1alpha1.ProvisionedRole) { r.Spec.Provider = s.provider })
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, s.role).Status.ManagedBy).To(Equal(s.provider))
+			g.Expect(s.can(u.Spec.UserName, "get", "pods", s.namespace)).To(BeFalse())
+		}, patience, interval).Should(Succeed())
+		By("giving the role anew")
+		patch(ctx, u, func(u *v1alpha1.ProvisionedUser) {
+			u.Spec.Memberships = map[string]v1alpha1.Membership{s.role.Spec.ID: {}}
+		})
+		s.expectCan(u.Spec.UserName, "get", "pods", s.namespace)
 	}, NodeTimeout(2*patience))
 
 	It("keeps memberships in a role that nobody saw being deleted, until it is late", func(ctx SpecContext) {

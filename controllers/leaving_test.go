@@ -33,7 +33,7 @@ var _ = Describe("An object that a finalizer holds", func() {
 		u := s.newUser("alice", s.role)
 		hold(ctx, u)
 		s.expectCan(u.Spec.UserName, "get", "pods", s.namespace)
-		Expect(admin.Delete(ctx, u)).To(Succeed())
+		remove(ctx, u)
 		s.expectCannot(u.Spec.UserName, "get", "pods", s.namespace)
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, u).Status).To(And(
@@ -47,7 +47,7 @@ var _ = Describe("An object that a finalizer holds", func() {
 		u := s.newUser("alice", s.role)
 		hold(ctx, s.role)
 		s.expectCan(u.Spec.UserName, "get", "pods", s.namespace)
-		Expect(admin.Delete(ctx, s.role)).To(Succeed())
+		remove(ctx, s.role)
 		s.expectCannot(u.Spec.UserName, "get", "pods", s.namespace)
 		Eventually(func(g Gomega) {
 			role := fetch(ctx, g, s.role)

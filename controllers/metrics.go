@@ -8,7 +8,7 @@ import (
 var (
 	projectionLag = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "rollcall_projection_lag_seconds",
-		Help: "Time from the first change that concerns an AccessRule until its bindings were in step, by rule reconciled.",
+		Help: "Time from the first change that concerns an AccessRule or a permission level until its bindings were in step, by reconcile.",
 		// From a write on an idle cluster to a full sync on a busy one.
 		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	})

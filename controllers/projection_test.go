@@ -64,37 +64,37 @@ var _ = Describe("Bindings", func() {
 		s.expectCannot("intruder", "get", "pods", s.namespace)
 	},
 		Entry("by deleting one", func(ctx context.Context, b *rbacv1.RoleBinding) {
-			Expect(admin.Delete(ctx, b)).To(Succeed())
+			remove(ctx, b)
 		}, NodeTimeout(patience)),
 		Entry("by adding a subject", func(ctx context.Context, b *rbacv1.RoleBinding) {
-			patch(ctx, b, func(b *rbacv1.RoleBinding) {
+			meddle(ctx, b, func(b *rbacv1.RoleBinding) {
 				b.Subjects = append(b.Subjects, rbacv1.Subject{Kind: "User", APIGroup: rbacv1.GroupName, Name: "intruder"})
 			})
 		}, NodeTimeout(patience)),
 		Entry("by removing the subjects", func(ctx context.Context, b *rbacv1.RoleBinding) {
-			patch(ctx, b, func(b *rbacv1.RoleBinding) { b.Subjects = nil })
+			meddle(ctx, b, func(b *rbacv1.RoleBinding) { b.Subjects = nil })
 		}, NodeTimeout(patience)),
 		Entry("by taking off our labels", func(ctx context.Context, b *rbacv1.RoleBinding) {
-			patch(ctx, b, func(b *rbacv1.RoleBinding) {
+			meddle(ctx, b, func(b *rbacv1.RoleBinding) {
 				b.Labels = nil
 				b.Subjects = append(b.Subjects, rbacv1.Subject{Kind: "User", APIGroup: rbacv1.GroupName, Name: "intruder"})
 			})
 		}, NodeTimeout(patience)),
 		Entry("by taking off the owner", func(ctx context.Context, b *rbacv1.RoleBinding) {
-			patch(ctx, b, func(b *rbacv1.RoleBinding) { b.OwnerReferences = nil })
+			meddle(ctx, b, func(b *rbacv1.RoleBinding) { b.OwnerReferences = nil })
 		}, NodeTimeout(patience)),
 		Entry("by putting another role under its name", func(ctx context.Context, b *rbacv1.RoleBinding) {
-			Expect(admin.Delete(ctx, b)).To(Succeed())
+			remove(ctx, b)
 			other := &rbacv1.RoleBinding{
 				ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name, Labels: b.Labels},
 				RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "secret-reader"},
 				Subjects:   b.Subjects,
 			}
 			// The manager may have put its own back by now.
-			Expect(client.IgnoreAlreadyExists(admin.Create(ctx, other))).To(Succeed())
+			Expect(client.IgnoreAlreadyExists(operator.Create(ctx, other))).To(Succeed())
 		}, NodeTimeout(patience)),
 		Entry("by adding one of their own in our name", func(ctx context.Context, b *rbacv1.RoleBinding) {
-			Expect(admin.Create(ctx, &rbacv1.RoleBinding{
+			Expect(operator.Create(ctx, &rbacv1.RoleBinding{
 				ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: "smuggled", Labels: b.Labels},
 				RoleRef:    b.RoleRef,
 				Subjects:   []rbacv1.Subject{{Kind: "User", APIGroup: rbacv1.GroupName, Name: "intruder"}},
@@ -231,7 +231,7 @@ var _ = Describe("Bindings", func() {
 		later := s.newRole("later")
 		u := s.newUser("alice", later)
 		s.expectCan(u.Spec.UserName, "get", "pods", s.namespace)
-		Expect(admin.Delete(ctx, later)).To(Succeed())
+		remove(ctx, later)
 		s.expectCannot(u.Spec.UserName, "get", "pods", s.namespace)
 	}, NodeTimeout(2*patience))
 
@@ -243,7 +243,7 @@ var _ = Describe("Bindings", func() {
 		group.SetLimit(16)
 		for i := range users {
 			users[i] = s.user(fmt.Sprintf("u%04d", i), s.role)
-			group.Go(func() error { return admin.Create(ctx, users[i]) })
+			group.Go(func() error { return operator.Create(ctx, users[i]) })
 		}
 		Expect(group.Wait()).To(Succeed())
 		rule := s.newRule("pod-reader")
@@ -276,13 +276,18 @@ var _ = Describe("Bindings", func() {
 var _ = Describe("A steady state", Serial, func() {
 	It("makes no writes", func(ctx SpecContext) {
 		s := newStage(ctx)
-		rule := s.newRule("pod-reader")
+		rule := s.newRule("pod-reader", func(r *v1alpha1.AccessRule) {
+			r.Spec.Author = &v1alpha1.Author{Username: "ann", Groups: []string{"system:masters"}}
+		})
 		u := s.newUser("alice", s.role)
 		s.newAttachment(u, s.role)
+		s.assign(u, v1alpha1.LevelAuditor)
+		s.expectLevel(u.Spec.UserName, v1alpha1.LevelAuditor)
 		s.expectCan(u.Spec.UserName, "get", "pods", s.namespace)
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, s.role).Status.Bindings).To(BeEquivalentTo(1))
 			g.Expect(fetch(ctx, g, rule).Status.Subjects).To(BeEquivalentTo(1))
+			g.Expect(condition(g, rule.Status.Conditions, v1alpha1.ConditionAuthorMayBind).Status).To(Equal(metav1.ConditionTrue))
 			before := writes.n.Load()
 			g.Consistently(writes.n.Load, time.Second, 50*time.Millisecond).Should(Equal(before))
 		}, patience, interval).Should(Succeed())

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -42,6 +43,7 @@ func (r *roleReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.ProvisionedUser{}, on(false, r.userChanged)).
 		Watches(&v1alpha1.RoleAttachment{}, on(false, r.attachmentChanged)).
 		Watches(&v1alpha1.AccessRule{}, on(false, r.ruleChanged)).
+		Watches(&v1alpha1.IdentityProvider{}, on(false, r.providerChanged)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
 		Complete(r)
 }
@@ -205,6 +207,21 @@ func (r *roleReconciler) ruleChanged(_ context.Context, old, rule *v1alpha1.Acce
 		enqueue(q, normal, countDelay, old.Spec.Role)
 	case old.Status.Bindings != rule.Status.Bindings || old.Spec.Role != rule.Spec.Role:
 		enqueue(q, normal, countDelay, old.Spec.Role, rule.Spec.Role)
+	}
+}
+
+// providerChanged: with a provider, many users can be suspended or restored at
+// once, in whatever roles.
+func (r *roleReconciler) providerChanged(ctx context.Context, old, p *v1alpha1.IdentityProvider, q queue) {
+	if sameProvider(old, p) || (old == nil && !suspending(p)) || (p == nil && !suspending(old)) {
+		return
+	}
+	var roles v1alpha1.ProvisionedRoleList
+	if err := r.Reader.List(ctx, &roles, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "Can't list the roles that a provider concerns")
+	}
+	for i := range roles.Items {
+		enqueue(q, idle, countDelay, roles.Items[i].Name)
 	}
 }
 

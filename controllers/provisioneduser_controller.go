@@ -20,6 +20,7 @@ import (
 
 // +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedusers,verbs=get;list;watch;patch;delete
 // +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedusers/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=serviceaccounts,verbs=get;list;watch
 
 // defaultRetention of tombstones, when the IdentityProvider is gone or says
 // nothing.
@@ -112,9 +113,8 @@ func (r *userReconciler) report(ctx context.Context, f access.Facts, all roster.
 	status.ObservedGeneration = u.Generation
 	status.State, status.Reason = standing.State, standing.Reason
 	status.ManagedBy = managedBy(u.Spec.Provider)
-	status.PermissionLevel = access.Level(u, f.Provider).Level
 	status.Subject = subject.Name
-	status.Roles = access.Roles(f)
+	status.Roles, status.Withheld = access.Roles(f), access.Withheld(f)
 	status.RoleCount = int32(len(status.Roles)) //nolint:gosec // bounded by the memberships of one user
 	if subject.Refused && !standing.Suspended() {
 		setCondition(&status.Conditions, u, v1alpha1.ConditionReady, false, v1alpha1.ReasonSubjectRefused,
@@ -123,6 +123,12 @@ func (r *userReconciler) report(ctx context.Context, f access.Facts, all roster.
 	} else {
 		setCondition(&status.Conditions, u, v1alpha1.ConditionReady, true, standing.Reason, standing.Message)
 	}
+	showLevel(status, u, access.Level(u, f.Provider), subject)
+	showIgnoredLevel(status, u)
+	if err := r.showServiceAccount(ctx, status, u); err != nil {
+		return err
+	}
+	// nil and empty lists are equal here: the API server drops empty ones.
 	if equality.Semantic.DeepEqual(&u.Status, status) {
 		return nil
 	}
@@ -188,7 +194,8 @@ func (r *userReconciler) sweep(ctx context.Context, u *v1alpha1.ProvisionedUser,
 
 // confirmGone asks the API server, once for each id, because a role that was
 // just created may not be in the cache yet, and the membership in it must not
-// be lost. Ids are never given out again.
+// be lost. An id comes back with the role alone that had it, when that is taken
+// over again; the cache has the role then before anybody is made its member.
 func (r *userReconciler) confirmGone(ctx context.Context, provider, id string) (bool, error) {
 	if r.dangling.confirmed(id) {
 		return true, nil

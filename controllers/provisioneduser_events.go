@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -12,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/internal/index"
 )
 
@@ -27,6 +30,7 @@ func (r *userReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.ProvisionedRole{}, on(false, r.roleChanged)).
 		Watches(&v1alpha1.RoleAttachment{}, on(false, r.attachmentChanged)).
 		Watches(&v1alpha1.IdentityProvider{}, on(false, r.providerChanged)).
+		WatchesMetadata(&corev1.ServiceAccount{}, on(false, r.accountChanged)).
 		// Few, because at a sync the status writes compete with those of the sync
 		// for the API server. No access waits for them.
 		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
@@ -45,7 +49,7 @@ func (r *userReconciler) ownEvents() handler.EventHandler {
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
 			old, _ := e.ObjectOld.(*v1alpha1.ProvisionedUser)
 			u, _ := e.ObjectNew.(*v1alpha1.ProvisionedUser)
-			if change := compareUsers(old, u); !change.whole && !change.loses {
+			if change := compareUsers(old, u); !change.whole && !change.loses && !change.level {
 				enqueue(q, normal, memberDelay, u.Name)
 			} else {
 				enqueue(q, urgent, 0, u.Name)
@@ -80,7 +84,9 @@ func (r *userReconciler) roleChanged(ctx context.Context, old, role *v1alpha1.Pr
 	switch {
 	case sameRole(old, role):
 		return
-	case role == nil:
+	case role == nil || (old != nil && old.Spec.Provider != "" && role.Spec.Provider == ""):
+		// Memberships in a role that was released are void for good, also when an
+		// identity provider takes the role over again.
 		r.dangling.deleted(old.Spec.ID, r.clock.Now())
 	default:
 		r.dangling.created(role.Spec.ID)
@@ -126,5 +132,39 @@ func (r *userReconciler) providerChanged(ctx context.Context, old, p *v1alpha1.I
 	}
 	for _, u := range users {
 		enqueue(q, idle, 0, u.Name)
+		if sameProvider(old, p) {
+			continue
+		}
+		// What it is no longer called, or suspended under, may be another's now.
+		others, err := r.Sharing(ctx, index.SubjectCandidates(u), u.Name)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "Can't tell who shares a subject", "user", u.Name)
+		}
+		for _, other := range others {
+			enqueue(q, idle, 0, other.Name)
+		}
+	}
+}
+
+// accountChanged: a ServiceAccount that comes or goes is shown at the users that
+// stand for it.
+func (r *userReconciler) accountChanged(ctx context.Context, old, account *metav1.PartialObjectMetadata, q queue) {
+	if old != nil && account != nil && (old.DeletionTimestamp == nil) == (account.DeletionTimestamp == nil) {
+		return
+	}
+	either := account
+	if either == nil {
+		either = old
+	}
+	ref := v1alpha1.ServiceAccountReference{Namespace: either.Namespace, Name: either.Name}
+	machine := &v1alpha1.ProvisionedUser{Spec: v1alpha1.ProvisionedUserSpec{Type: v1alpha1.ServiceAccount, ServiceAccountRef: &ref}}
+	users, err := r.Users(ctx, index.UserBySubject, access.SubjectOf(machine, nil).Key())
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Can't tell which users stand for a ServiceAccount", "namespace", ref.Namespace, "name", ref.Name)
+	}
+	for _, u := range users {
+		if u.Spec.ServiceAccountRef != nil && *u.Spec.ServiceAccountRef == ref {
+			enqueue(q, normal, 0, u.Name)
+		}
 	}
 }

@@ -36,6 +36,9 @@ type Options struct {
 	// RefusedRetry is when bindings that the API server refused are tried again:
 	// nothing tells us when an administrator has given us the right.
 	RefusedRetry time.Duration
+	// AuthorRecheck is how often the authors of AccessRules are asked about: nothing
+	// tells us when they have lost the right to bind.
+	AuthorRecheck time.Duration
 	// SweepAfter is how long a membership in a role that nobody saw being
 	// deleted is kept. Between restoring users and roles from a backup, all
 	// memberships look like that.
@@ -57,6 +60,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.RoleInterval, time.Second)
 	setDefault(&o.ProviderInterval, 5*time.Second)
 	setDefault(&o.RefusedRetry, time.Minute)
+	setDefault(&o.AuthorRecheck, time.Minute)
 	setDefault(&o.SweepAfter, time.Hour)
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
@@ -69,7 +73,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// SetupWithManager adds the five reconcilers to the manager. The indexes of
+// SetupWithManager adds the reconcilers to the manager. The indexes of
 // package index must be registered with its cache.
 func SetupWithManager(mgr ctrl.Manager, o Options) error {
 	o.setDefaults()
@@ -79,11 +83,14 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 		live:   mgr.GetAPIReader(),
 		clock:  o.Clock,
 	}
+	authors := newAuthors()
 	for _, c := range []struct {
 		kind  string
 		setup func(ctrl.Manager) error
 	}{
-		{"AccessRule", (&ruleReconciler{base: base.fork(), grantDelay: o.GrantDelay, refusedRetry: o.RefusedRetry, subjects: newSubjects()}).setup},
+		{"AccessRule", newRuleReconciler(base.fork(), &o, authors).setup},
+		{"AccessRule author", (&authorReconciler{base: base, interval: o.AuthorRecheck, authors: authors}).setup},
+		{"PermissionLevel", newLevelReconciler(base.fork(), &o).setup},
 		{"ProvisionedUser", (&userReconciler{base: base.fork(), sweepAfter: o.SweepAfter}).setup},
 		{"ProvisionedRole", (&roleReconciler{base: base.fork(), interval: o.RoleInterval}).setup},
 		{"RoleAttachment", (&attachmentReconciler{base: base.fork()}).setup},

@@ -90,7 +90,7 @@ func (r *ruleReconciler) withdrawSuspects(ctx context.Context, rule *v1alpha1.Ac
 	if plan.Empty() {
 		return existing, nil
 	}
-	if _, err := r.writer(rule.Name).Apply(ctx, projection.OfRule(rule), plan); err != nil {
+	if _, err := r.apply(ctx, projection.OfRule(rule), plan); err != nil {
 		return existing, err
 	}
 	return r.existing(ctx, rule.Name)

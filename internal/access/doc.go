@@ -14,6 +14,7 @@
 //     memberships name, and those that attachments give.
 //   - withheld: every other edge is accounted for, with the reason.
 //   - reach: a rule is for the role of its name, of the provider that it names.
+//   - bind: what the author of a rule must be allowed to do, and what it means when not.
 //   - subject: the name towards the API server; reserved and unreadable names
 //     are refused.
 //   - conflict: of the users with one subject, the oldest keeps it.
