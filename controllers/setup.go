@@ -40,6 +40,10 @@ type Options struct {
 	// deleted is kept. Between restoring users and roles from a backup, all
 	// memberships look like that.
 	SweepAfter time.Duration
+	// RequestTimeout is how long a SCIM request is worked on at most.
+	RequestTimeout time.Duration
+	// AttachmentRetention is how long an attachment is kept after its end.
+	AttachmentRetention time.Duration
 }
 
 // Contacts knows when SCIM clients were last heard of, since this process
@@ -58,6 +62,8 @@ func (o *Options) setDefaults() {
 	setDefault(&o.ProviderInterval, 5*time.Second)
 	setDefault(&o.RefusedRetry, time.Minute)
 	setDefault(&o.SweepAfter, time.Hour)
+	setDefault(&o.RequestTimeout, 20*time.Second)
+	setDefault(&o.AttachmentRetention, 30*24*time.Hour)
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
@@ -86,7 +92,7 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 		{"AccessRule", (&ruleReconciler{base: base.fork(), grantDelay: o.GrantDelay, refusedRetry: o.RefusedRetry, subjects: newSubjects()}).setup},
 		{"ProvisionedUser", (&userReconciler{base: base.fork(), sweepAfter: o.SweepAfter}).setup},
 		{"ProvisionedRole", (&roleReconciler{base: base.fork(), interval: o.RoleInterval}).setup},
-		{"RoleAttachment", (&attachmentReconciler{base: base.fork()}).setup},
+		{"RoleAttachment", (&attachmentReconciler{base: base.fork(), retention: o.AttachmentRetention}).setup},
 		{"IdentityProvider", (&providerReconciler{
 			base: base.fork(), externalURL: o.ExternalURL, namespace: o.Namespace,
 			interval: o.ProviderInterval, contacts: o.Contacts, contactEvents: o.ContactEvents,
