@@ -72,6 +72,19 @@ func (r *releaser) user(ctx context.Context, u *v1alpha1.ProvisionedUser) (done 
 	return true, nil
 }
 
+// prepare makes the attachments of a user, and says whether they are in force.
+func (r *releaser) prepare(ctx context.Context, u *v1alpha1.ProvisionedUser) (ready bool, err error) {
+	p, err := r.providerOf(ctx, u)
+	if err != nil {
+		return false, err
+	}
+	roles, known, err := r.memberships(ctx, u)
+	if err != nil || !known {
+		return false, err
+	}
+	return r.substituteAll(ctx, u, p, roles)
+}
+
 // providerOf reads the provider of a user. It makes the subject, which must not
 // change because the cache has not heard of the provider yet.
 func (r *releaser) providerOf(ctx context.Context, u *v1alpha1.ProvisionedUser) (*v1alpha1.IdentityProvider, error) {
@@ -91,8 +104,11 @@ func (r *releaser) providerOf(ctx context.Context, u *v1alpha1.ProvisionedUser) 
 }
 
 // memberships are the roles that a user is a member of, sorted by name. known is
-// false while the cache lacks one that the API server has.
+// false while the cache lacks one that the API server has, or the user as given.
 func (r *releaser) memberships(ctx context.Context, u *v1alpha1.ProvisionedUser) (roles []*v1alpha1.ProvisionedRole, known bool, err error) {
+	if known, err := r.has(ctx, u); err != nil || !known {
+		return nil, false, err
+	}
 	for id := range u.Spec.Memberships {
 		role, err := r.RoleByID(ctx, u.Spec.Provider, id)
 		switch {
@@ -109,6 +125,12 @@ func (r *releaser) memberships(ctx context.Context, u *v1alpha1.ProvisionedUser)
 	}
 	slices.SortFunc(roles, compareNames[*v1alpha1.ProvisionedRole])
 	return roles, true, nil
+}
+
+// has says whether the cache has a user as given, but for its status.
+func (l look) has(ctx context.Context, u *v1alpha1.ProvisionedUser) (bool, error) {
+	cached, err := l.User(ctx, u.Name)
+	return cached != nil && cached.UID == u.UID && cached.Generation == u.Generation, err
 }
 
 // gone asks the API server, once for each id, whether a role is really missing.

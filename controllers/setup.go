@@ -75,7 +75,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// SetupWithManager adds the five reconcilers to the manager. The indexes of
+// SetupWithManager adds the reconcilers to the manager. The indexes of
 // package index must be registered with its cache.
 func SetupWithManager(mgr ctrl.Manager, o Options) error {
 	o.setDefaults()
@@ -96,6 +96,11 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 		{"IdentityProvider", (&providerReconciler{
 			base: base.fork(), externalURL: o.ExternalURL, namespace: o.Namespace,
 			interval: o.ProviderInterval, contacts: o.Contacts, contactEvents: o.ContactEvents,
+		}).setup},
+		{"user release", (&userReleaser{&releaser{base: base.fork()}}).setup},
+		{"role release", (&roleReleaser{releaser: &releaser{base: base.fork()}, requestTimeout: o.RequestTimeout}).setup},
+		{"deletion policy", (&deletionPolicyReconciler{
+			base: base.fork(), releaser: &releaser{base: base.fork()}, contacts: o.Contacts, requestTimeout: o.RequestTimeout,
 		}).setup},
 	} {
 		if err := c.setup(mgr); err != nil {
