@@ -29,7 +29,9 @@ const (
 // left is what a policy still has to do.
 type left struct{ users, roles int }
 
-func (l left) String() string { return fmt.Sprintf("%s and %s are left", count(l.users, "user"), count(l.roles, "role")) }
+func (l left) String() string {
+	return fmt.Sprintf("%s and %s are left", count(l.users, "user"), count(l.roles, "role"))
+}
 
 func count(n int, noun string) string {
 	if n == 1 {
