@@ -58,6 +58,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	config := control.Manager()
 	config.QPS = -1
 	config.Wrap(writes.wrap)
+	config.Wrap(outage.wrap)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  manager.Scheme(),
 		Cache:   manager.CacheOptions(cluster.Namespace),
