@@ -115,6 +115,9 @@ func (w *witness) expectNoGap(grants map[grant]bool) {
 	}
 }
 
+// always makes a fault strike every write.
+const always = 0
+
 // fault makes one write of the manager fail: the nth that concerns the objects of
 // one stage, before it reaches the API server or after.
 type fault struct {
@@ -150,13 +153,13 @@ func (f *fault) strikes(r *http.Request) (strikes, answered bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	path := r.URL.Path
-	concerned := strings.Contains(path, f.stage) || (r.Method == http.MethodPost && strings.HasSuffix(path, "/roleattachments"))
+	concerned := strings.Contains(path, f.stage) || (f.nth != always && r.Method == http.MethodPost && strings.HasSuffix(path, "/roleattachments"))
 	if f.stage == "" || r.Method == http.MethodGet || !concerned ||
 		!strings.Contains(path, v1alpha1.GroupVersion.Group) || strings.HasSuffix(path, "/status") {
 		return false, false
 	}
 	f.seen++
-	if f.seen != f.nth {
+	if f.nth != always && f.seen != f.nth {
 		return false, false
 	}
 	f.struck = true
