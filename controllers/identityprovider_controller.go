@@ -64,6 +64,7 @@ func (r *providerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	}
 	cached := &v1alpha1.IdentityProvider{}
 	if found, err := r.Get(ctx, req.Name, cached); !found || cached.DeletionTimestamp != nil {
+		// One that is being deleted is the business of the deletionPolicyReconciler.
 		if !found && err == nil {
 			usersByState.DeletePartialMatch(prometheus.Labels{"provider": req.Name})
 			r.counted.Delete(req.Name)
@@ -232,6 +233,9 @@ func (r *providerReconciler) roleChanged(_ context.Context, old, role *v1alpha1.
 		r.count(q, role.Spec.Provider)
 	case role == nil:
 		r.count(q, old.Spec.Provider)
+	case old.Spec.Provider != role.Spec.Provider:
+		r.count(q, old.Spec.Provider)
+		r.count(q, role.Spec.Provider)
 	}
 }
 

@@ -43,6 +43,10 @@ type Options struct {
 	// deleted is kept. Between restoring users and roles from a backup, all
 	// memberships look like that.
 	SweepAfter time.Duration
+	// RequestTimeout is how long a SCIM request is worked on at most.
+	RequestTimeout time.Duration
+	// AttachmentRetention is how long an attachment is kept after its end.
+	AttachmentRetention time.Duration
 }
 
 // Contacts knows when SCIM clients were last heard of, since this process
@@ -62,6 +66,8 @@ func (o *Options) setDefaults() {
 	setDefault(&o.RefusedRetry, time.Minute)
 	setDefault(&o.AuthorRecheck, time.Minute)
 	setDefault(&o.SweepAfter, time.Hour)
+	setDefault(&o.RequestTimeout, 20*time.Second)
+	setDefault(&o.AttachmentRetention, 30*24*time.Hour)
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
@@ -93,10 +99,15 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 		{"PermissionLevel", newLevelReconciler(base.fork(), &o).setup},
 		{"ProvisionedUser", (&userReconciler{base: base.fork(), sweepAfter: o.SweepAfter}).setup},
 		{"ProvisionedRole", (&roleReconciler{base: base.fork(), interval: o.RoleInterval}).setup},
-		{"RoleAttachment", (&attachmentReconciler{base: base.fork()}).setup},
+		{"RoleAttachment", (&attachmentReconciler{base: base.fork(), retention: o.AttachmentRetention}).setup},
 		{"IdentityProvider", (&providerReconciler{
 			base: base.fork(), externalURL: o.ExternalURL, namespace: o.Namespace,
 			interval: o.ProviderInterval, contacts: o.Contacts, contactEvents: o.ContactEvents,
+		}).setup},
+		{"user release", (&userReleaser{&releaser{base: base.fork()}}).setup},
+		{"role release", (&roleReleaser{releaser: &releaser{base: base.fork()}, requestTimeout: o.RequestTimeout}).setup},
+		{"deletion policy", (&deletionPolicyReconciler{
+			base: base.fork(), releaser: &releaser{base: base.fork()}, contacts: o.Contacts, requestTimeout: o.RequestTimeout,
 		}).setup},
 	} {
 		if err := c.setup(mgr); err != nil {

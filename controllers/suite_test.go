@@ -69,6 +69,7 @@ func startManager(ctx context.Context, c *cluster.Cluster, options ctrlconfig.Co
 	config := c.Manager()
 	config.QPS = -1
 	config.Wrap(wrap)
+	config.Wrap(outage.wrap)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:     manager.Scheme(),
 		Cache:      manager.CacheOptions(cluster.Namespace),

@@ -48,6 +48,9 @@ const (
 	// ReasonRoleOfAnotherProvider says that the ProvisionedRole belongs to another
 	// identity provider than the rule names.
 	ReasonRoleOfAnotherProvider = "RoleOfAnotherProvider"
+	// ReasonCarryingOutDeletionPolicy says that the identity provider is being
+	// deleted, and what its deletionPolicy means for users and roles is under way.
+	ReasonCarryingOutDeletionPolicy = "CarryingOutDeletionPolicy"
 	// ReasonPaused says that the identity provider is paused.
 	ReasonPaused = "Paused"
 )

@@ -67,6 +67,9 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		Namespace:     o.Namespace,
 		Contacts:      contacts,
 		ContactEvents: contacts.Events(),
+
+		AttachmentRetention: o.AttachmentRetention,
+		RequestTimeout:      server.RequestTimeout,
 	}); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 )
 
 // Options of the manager. Addresses are host:port; "0" switches the endpoint
@@ -35,6 +36,8 @@ type Options struct {
 	// tls.key.
 	WebhookPort    int
 	WebhookCertDir string
+	// AttachmentRetention is how long a RoleAttachment is kept after its end.
+	AttachmentRetention time.Duration
 }
 
 // BindFlags adds a flag for each option.
@@ -54,11 +57,16 @@ func (o *Options) BindFlags(fs *flag.FlagSet) {
 	fs.IntVar(&o.WebhookPort, "webhook-port", 9443, "port of the admission webhooks")
 	fs.StringVar(&o.WebhookCertDir, "webhook-cert-dir", "/tmp/k8s-webhook-server/serving-certs",
 		"folder with tls.crt and tls.key for the admission webhooks")
+	fs.DurationVar(&o.AttachmentRetention, "expired-attachment-retention", 720*time.Hour,
+		"how long a RoleAttachment is kept after its expiresAt")
 }
 
 func (o *Options) validate() error {
 	if o.Namespace == "" {
 		return errors.New("--namespace must not be empty")
+	}
+	if o.AttachmentRetention <= 0 {
+		return fmt.Errorf("--expired-attachment-retention %s: want more than nothing, such as 720h", o.AttachmentRetention)
 	}
 	if o.ExternalURL == "" {
 		return nil

@@ -8,6 +8,7 @@ package names
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -32,6 +33,19 @@ func ForUser(provider, userName string) (base, alternate string) {
 // ForRole returns the object name of a role, like ForUser.
 func ForRole(provider, displayName string) (base, alternate string) {
 	return names("role", provider, displayName)
+}
+
+// ForRelease returns the object name of the RoleAttachment that stands in for a
+// membership: readable from the objects' names, and told apart by what makes the
+// attachment void. attempt counts from 0 the names that turned out to be taken.
+func ForRelease(user, userID string, suspensions int64, role, roleID string, attempt int) string {
+	const room = (maxLength - hashLength - 2) / 2
+	return suffixed(clipped(user, room)+"-"+clipped(role, room), "release",
+		user, userID, strconv.FormatInt(suspensions, 10), role, roleID, strconv.Itoa(attempt))
+}
+
+func clipped(name string, length int) string {
+	return strings.TrimRight(name[:min(length, len(name))], "-.")
 }
 
 func names(kind, provider, value string) (base, alternate string) {

@@ -141,6 +141,16 @@ type Affected struct {
 
 // AffectedBy are the users whom a role concerns, whether they hold it or not.
 func (r Roster) AffectedBy(ctx context.Context, role *v1alpha1.ProvisionedRole) ([]Affected, error) {
+	// Members are read before attachments: where an attachment takes the place of
+	// a membership, the cache has it before the membership goes, and whoever is no
+	// member any more is found by the attachment.
+	var members []*v1alpha1.ProvisionedUser
+	if role.Spec.Provider != "" && role.Spec.ID != "" {
+		var err error
+		if members, err = r.Users(ctx, index.UserByRoleID, role.Spec.ID); err != nil {
+			return nil, err
+		}
+	}
 	attachments, err := r.Attachments(ctx, index.AttachmentByRole, role.Name)
 	if err != nil {
 		return nil, err
@@ -149,18 +159,11 @@ func (r Roster) AffectedBy(ctx context.Context, role *v1alpha1.ProvisionedRole) 
 	for _, a := range attachments {
 		attached[a.Spec.User] = append(attached[a.Spec.User], a)
 	}
-	var users []Affected
-	if role.Spec.Provider != "" && role.Spec.ID != "" {
-		members, err := r.Users(ctx, index.UserByRoleID, role.Spec.ID)
-		if err != nil {
-			return nil, err
-		}
-		users = make([]Affected, 0, len(members)+len(attached))
-		for _, u := range members {
-			if access.Member(u, role) {
-				users = append(users, Affected{u, attached[u.Name]})
-				delete(attached, u.Name)
-			}
+	users := make([]Affected, 0, len(members)+len(attached))
+	for _, u := range members {
+		if access.Member(u, role) {
+			users = append(users, Affected{u, attached[u.Name]})
+			delete(attached, u.Name)
 		}
 	}
 	for name, list := range attached {

@@ -1,0 +1,252 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
+	"github.com/rollcall-dev/rollcall/internal/index"
+	"github.com/rollcall-dev/rollcall/internal/names"
+)
+
+// A released user or role keeps what the identity provider gave: attachments
+// stand in for memberships. Making them takes the right to attach.
+//
+// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=roleattachments,verbs=create
+// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedroles,verbs=patch;attach
+// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedusers,verbs=patch
+
+// settle is how long to wait for the cache: for what was just written, or for
+// whatever made a write conflict.
+const settle = 20 * time.Millisecond
+
+// maxAttempts bounds the search for a free name of an attachment.
+const maxAttempts = 100
+
+// releaser makes users and roles of an identity provider local ones, without a
+// moment in which anybody has less than before.
+//
+// The order sees to that. Attachments are made first; a membership ends only when
+// the cache has them, in force. Who looks for the holders of a role reads users
+// before attachments (roster.AffectedBy), and so finds a membership or what stands
+// in for it, whatever is written in between.
+type releaser struct {
+	base
+	made     made
+	dangling dangling
+}
+
+// user takes a user one step on its way to a local one, and says whether it is
+// one. An attachment that was just made has to reach the cache first.
+func (r *releaser) user(ctx context.Context, u *v1alpha1.ProvisionedUser) (done bool, err error) {
+	p, err := r.providerOf(ctx, u)
+	if err != nil {
+		return false, err
+	}
+	roles, known, err := r.memberships(ctx, u)
+	if err != nil || !known {
+		return false, err
+	}
+	ready, err := r.substituteAll(ctx, u, p, roles)
+	if err != nil || !ready {
+		return false, err
+	}
+	if err := r.unmake(ctx, func(a *v1alpha1.RoleAttachment) bool {
+		return a.Spec.User == u.Name && !slices.ContainsFunc(roles, func(role *v1alpha1.ProvisionedRole) bool { return role.Name == a.Spec.Role })
+	}); err != nil {
+		return false, err
+	}
+	if err := r.writeUser(ctx, u, p); err != nil {
+		return false, err
+	}
+	r.made.forget(func(a *v1alpha1.RoleAttachment) bool { return a.Spec.User == u.Name })
+	return true, nil
+}
+
+// prepare makes the attachments of a user, and says whether they are in force.
+func (r *releaser) prepare(ctx context.Context, u *v1alpha1.ProvisionedUser) (ready bool, err error) {
+	p, err := r.providerOf(ctx, u)
+	if err != nil {
+		return false, err
+	}
+	roles, known, err := r.memberships(ctx, u)
+	if err != nil || !known {
+		return false, err
+	}
+	return r.substituteAll(ctx, u, p, roles)
+}
+
+// providerOf reads the provider of a user. It makes the subject, which must not
+// change because the cache has not heard of the provider yet.
+func (r *releaser) providerOf(ctx context.Context, u *v1alpha1.ProvisionedUser) (*v1alpha1.IdentityProvider, error) {
+	p, err := r.Provider(ctx, u.Spec.Provider)
+	if err != nil || p != nil {
+		return p, err
+	}
+	p = &v1alpha1.IdentityProvider{}
+	err = r.live.Get(ctx, client.ObjectKey{Name: u.Spec.Provider}, p)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the identity provider of %q: %w", u.Name, err)
+	}
+	return p, nil
+}
+
+// memberships are the roles that a user is a member of, sorted by name. known is
+// false while the cache lacks one that the API server has, or the user as given.
+func (r *releaser) memberships(ctx context.Context, u *v1alpha1.ProvisionedUser) (roles []*v1alpha1.ProvisionedRole, known bool, err error) {
+	if known, err := r.has(ctx, u); err != nil || !known {
+		return nil, false, err
+	}
+	for id := range u.Spec.Memberships {
+		role, err := r.RoleByID(ctx, u.Spec.Provider, id)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case role == nil:
+			gone, err := r.gone(ctx, u.Spec.Provider, id)
+			if err != nil || !gone {
+				return nil, false, err
+			}
+		case access.Member(u, role):
+			roles = append(roles, role)
+		}
+	}
+	slices.SortFunc(roles, compareNames[*v1alpha1.ProvisionedRole])
+	return roles, true, nil
+}
+
+// has says whether the cache has a user as given, but for its status.
+func (l look) has(ctx context.Context, u *v1alpha1.ProvisionedUser) (bool, error) {
+	cached, err := l.User(ctx, u.Name)
+	return cached != nil && cached.UID == u.UID && cached.Generation == u.Generation, err
+}
+
+// gone asks the API server, once for each id, whether a role is really missing.
+func (r *releaser) gone(ctx context.Context, provider, id string) (bool, error) {
+	if r.dangling.confirmed(id) {
+		return true, nil
+	}
+	var list v1alpha1.ProvisionedRoleList
+	if err := r.live.List(ctx, &list, client.MatchingFields{"spec.id": id}); err != nil {
+		return false, fmt.Errorf("look for the role with id %q: %w", id, err)
+	}
+	for i := range list.Items {
+		if list.Items[i].Spec.Provider == provider {
+			return false, nil
+		}
+	}
+	r.dangling.confirm(id)
+	return true, nil
+}
+
+// substituteAll makes an attachment for each membership, and says whether the
+// cache has them all, in force as soon as the user is active.
+func (r *releaser) substituteAll(ctx context.Context, u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider, roles []*v1alpha1.ProvisionedRole) (ready bool, err error) {
+	ready = true
+	for _, role := range roles {
+		there, err := r.substitute(ctx, u, p, role)
+		if err != nil {
+			return false, err
+		}
+		ready = ready && there
+	}
+	return ready, nil
+}
+
+// substitute makes the attachment that stands in for a membership, unless the
+// cache has it. One that was made in an earlier attempt is kept; one of that name
+// which gives less, because somebody gave it an end, is let be.
+func (r *releaser) substitute(ctx context.Context, u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider, role *v1alpha1.ProvisionedRole) (there bool, err error) {
+	attachments, err := r.Attachments(ctx, index.AttachmentByUser, u.Name)
+	if err != nil {
+		return false, err
+	}
+	now := r.clock.Now()
+	for attempt := range maxAttempts {
+		name := names.ForRelease(u.Name, u.Spec.ID, u.Spec.Suspensions, role.Name, role.Spec.ID, attempt)
+		if i := slices.IndexFunc(attachments, func(a *v1alpha1.RoleAttachment) bool { return a.Name == name }); i >= 0 {
+			if access.Substitutes(attachments[i], u, p, role, now) {
+				return true, nil
+			}
+			continue
+		}
+		a := &v1alpha1.RoleAttachment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: access.Substitute(u, role)}
+		err := r.client.Create(ctx, a)
+		switch {
+		case err == nil:
+			r.made.add(a)
+			if !access.Substitutes(a, u, p, role, now) {
+				return false, fmt.Errorf("attachment %q was stamped for another state of user %q than the one it was made for", name, u.Name)
+			}
+			return false, nil
+		case !apierrors.IsAlreadyExists(err):
+			return false, fmt.Errorf("attach user %q to role %q: %w", u.Name, role.Name, err)
+		}
+		if err := r.live.Get(ctx, client.ObjectKeyFromObject(a), a); err != nil {
+			return false, fmt.Errorf("read the attachment %q: %w", name, err)
+		}
+		if access.Substitutes(a, u, p, role, now) {
+			return false, nil
+		}
+	}
+	return false, fmt.Errorf("attach user %q to role %q: %d attachments bear the names that this one could have", u.Name, role.Name, maxAttempts)
+}
+
+// writeUser makes a user local, as it was when its attachments were found to be
+// in force.
+func (r *releaser) writeUser(ctx context.Context, u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) error {
+	released := u.DeepCopy()
+	access.ReleaseUser(released, p)
+	log.FromContext(ctx).Info("Releasing a user from its identity provider", "user", u.Name, "provider", u.Spec.Provider)
+	err := r.client.Patch(ctx, released, client.MergeFromWithOptions(u, client.MergeFromWithOptimisticLock{}))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("release user %q: %w", u.Name, err)
+	}
+	return nil
+}
+
+// writeRole makes a role local.
+func (r *releaser) writeRole(ctx context.Context, role *v1alpha1.ProvisionedRole) error {
+	released := role.DeepCopy()
+	access.ReleaseRole(released)
+	log.FromContext(ctx).Info("Releasing a role from its identity provider", "role", role.Name, "provider", role.Spec.Provider)
+	err := r.client.Patch(ctx, released, client.MergeFromWithOptions(role, client.MergeFromWithOptimisticLock{}))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("release role %q: %w", role.Name, err)
+	}
+	return nil
+}
+
+// unmake takes back attachments that were made for a membership which the
+// identity provider has ended since, or for a release that was called off.
+func (r *releaser) unmake(ctx context.Context, which func(*v1alpha1.RoleAttachment) bool) error {
+	for _, a := range r.made.matching(which) {
+		err := r.client.Delete(ctx, a.DeepCopy(), client.Preconditions{UID: &a.UID})
+		if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+			return fmt.Errorf("take back the attachment %q: %w", a.Name, err)
+		}
+		r.made.forget(func(o *v1alpha1.RoleAttachment) bool { return o.UID == a.UID })
+	}
+	return nil
+}
+
+// again is the result after a write that is bound to a resourceVersion. A
+// conflict is no error: somebody wrote in between, and the cache is about to know.
+func (base) again(err error) (ctrl.Result, error) {
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: settle}, nil
+	}
+	return ctrl.Result{}, err
+}
