@@ -74,6 +74,35 @@ func TestUserKeepsWhatSCIMDoesNotOwn(t *testing.T) {
 	}
 }
 
+func TestProviderDeletedUntilActive(t *testing.T) {
+	yes, no := true, false
+	deleted := metav1.Now()
+	for _, tc := range []struct {
+		name   string
+		active *bool
+		sent   any
+		stays  bool
+	}{
+		{"activated", &no, true, false},
+		{"left as it is", &no, nil, true},
+		{"deactivated again", &no, false, true},
+		{"deactivated", &yes, false, true},
+		{"active without a word", nil, nil, false},
+	} {
+		spec := v1alpha1.ProvisionedUserSpec{Active: tc.active, ProviderDeletedAt: &deleted}
+		user := scim.Resource{"userName": "alice"}
+		if tc.sent != nil {
+			user["active"] = tc.sent
+		}
+		if err := setUser(&spec, user); err != nil {
+			t.Fatal(err)
+		}
+		if stays := spec.ProviderDeletedAt != nil; stays != tc.stays {
+			t.Errorf("%s: providerDeletedAt stays %v, want %v", tc.name, stays, tc.stays)
+		}
+	}
+}
+
 func TestMeta(t *testing.T) {
 	created := metav1.NewTime(time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("CET", 3600)))
 	modified := metav1.NewTime(created.Add(time.Minute))

@@ -100,7 +100,7 @@ func (d *Directory) resume(ctx context.Context, tombstone *v1alpha1.ProvisionedU
 			return nil
 		},
 		func(u *v1alpha1.ProvisionedUser) error {
-			u.Spec.DeprovisionedAt = nil
+			u.Spec.DeprovisionedAt, u.Spec.ProviderDeletedAt = nil, nil
 			u.Spec.Memberships = nil
 			u.Spec.Active = ptr.To(true)
 			return setUser(&u.Spec, user)
@@ -218,6 +218,7 @@ func (d *Directory) DeleteUser(ctx context.Context, id string, match scim.Match)
 		u.Spec.Active = ptr.To(false)
 		u.Spec.Suspensions++
 		u.Spec.DeprovisionedAt = d.modified(u)
+		u.Spec.ProviderDeletedAt = nil
 		u.Spec.Memberships = nil
 		return nil
 	}))
