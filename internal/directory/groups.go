@@ -314,10 +314,9 @@ func (d *Directory) deleteRole(ctx context.Context, role *v1alpha1.ProvisionedRo
 		if err := d.checkRole(ctx, match, role); err != nil {
 			return err
 		}
-		as := client.Preconditions{UID: ptr.To(role.UID)}
-		if match != nil {
-			as.ResourceVersion = ptr.To(role.ResourceVersion)
-		}
+		// The version, so that no role is deleted that an administrator has just
+		// released: it is local then.
+		as := client.Preconditions{UID: ptr.To(role.UID), ResourceVersion: ptr.To(role.ResourceVersion)}
 		err := d.doubtful(role, d.client.Delete(ctx, role.DeepCopy(), as))
 		switch {
 		case err == nil:
