@@ -26,8 +26,9 @@ func TestBackend(t *testing.T) {
 }
 
 var (
-	admin client.Client
-	b     *backend.Backend
+	admin  client.Client
+	cached client.Client
+	b      *backend.Backend
 )
 
 // The rights are those of the manager's ServiceAccount: it reads token Secrets
@@ -39,7 +40,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	admin = control.Client()
 	running, stop := context.WithCancel(context.Background())
 	DeferCleanup(stop)
-	cached, live, err := cluster.Cache(running, control.Manager())
+	var live client.Reader
+	cached, live, err = cluster.Cache(running, control.Manager())
 	Expect(err).NotTo(HaveOccurred())
 	b = backend.New(cached, live, token.NewStore(cached, cluster.Namespace, clock.RealClock{}))
 	SetDefaultEventuallyTimeout(10 * time.Second)

@@ -40,6 +40,7 @@ const (
 // setUser writes a resource's attributes into a spec: the typed ones into their
 // fields, every other verbatim into spec.attributes. A resource without active
 // says nothing about it, so that taking the attribute away gives nobody access.
+// A user who is active has a provider again.
 func setUser(spec *v1alpha1.ProvisionedUserSpec, user scim.Resource) error {
 	rest := stored(user, attrGroups)
 	spec.UserName = take(rest, attrUserName)
@@ -48,6 +49,9 @@ func setUser(spec *v1alpha1.ProvisionedUserSpec, user scim.Resource) error {
 	if active, ok := rest[attrActive].(bool); ok {
 		spec.Active = &active
 		delete(rest, attrActive)
+	}
+	if isActive(spec) {
+		spec.ProviderDeletedAt = nil
 	}
 	spec.Name = nil
 	if name, ok := part(rest, attrName); ok {

@@ -25,7 +25,7 @@ func TestUserFields(t *testing.T) {
 			map[string]any{"value": "a@example.com", "type": "work", "primary": true},
 			map[string]any{"value": "b@example.com", "display": "home", "verified": true},
 		},
-		schema.RollcallUserURN:   map[string]any{"defaultRemoteIdentity": "alice"},
+		schema.RollcallUserURN:   map[string]any{"defaultRemoteIdentity": "alice", "permissionLevel": "Administrator"},
 		schema.EnterpriseUserURN: map[string]any{"employeeNumber": "17"},
 		"id":                     "mine", "meta": map[string]any{"created": "then"}, "schemas": []any{"x"}, "groups": []any{"y"},
 	}
@@ -35,7 +35,8 @@ func TestUserFields(t *testing.T) {
 	}
 	yes, no := true, false
 	attributes := `{"emails":[{},{"verified":true}],"name":{"honorificPrefix":"Dr."},"title":"Boss",` +
-		`"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"17"}}`
+		`"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"employeeNumber":"17"},` +
+		`"urn:ietf:params:scim:schemas:extension:rollcall:2.0:User":{"permissionLevel":"Administrator"}}`
 	if got := string(spec.Attributes.Raw); got != attributes {
 		t.Errorf("attributes are %s\nwant           %s", got, attributes)
 	}
@@ -70,6 +71,35 @@ func TestUserKeepsWhatSCIMDoesNotOwn(t *testing.T) {
 	}
 	if !reflect.DeepEqual(spec, want) {
 		t.Errorf("spec is %+v\nwant    %+v", spec, want)
+	}
+}
+
+func TestProviderDeletedUntilActive(t *testing.T) {
+	yes, no := true, false
+	deleted := metav1.Now()
+	for _, tc := range []struct {
+		name   string
+		active *bool
+		sent   any
+		stays  bool
+	}{
+		{"activated", &no, true, false},
+		{"left as it is", &no, nil, true},
+		{"deactivated again", &no, false, true},
+		{"deactivated", &yes, false, true},
+		{"active without a word", nil, nil, false},
+	} {
+		spec := v1alpha1.ProvisionedUserSpec{Active: tc.active, ProviderDeletedAt: &deleted}
+		user := scim.Resource{"userName": "alice"}
+		if tc.sent != nil {
+			user["active"] = tc.sent
+		}
+		if err := setUser(&spec, user); err != nil {
+			t.Fatal(err)
+		}
+		if stays := spec.ProviderDeletedAt != nil; stays != tc.stays {
+			t.Errorf("%s: providerDeletedAt stays %v, want %v", tc.name, stays, tc.stays)
+		}
 	}
 }
 
@@ -130,7 +160,7 @@ var (
 		}).AsAny())
 	objects = rapid.Custom(func(t *rapid.T) map[string]any {
 		return rapid.MapOfN(rapid.SampledFrom([]string{
-			"formatted", "givenName", "familyName", "middleName", "value", "type", "display", "primary", "verified", "defaultRemoteIdentity",
+			"formatted", "givenName", "familyName", "middleName", "value", "type", "display", "primary", "verified", "defaultRemoteIdentity", "permissionLevel",
 		}), leaves, 1, 4).Draw(t, "object")
 	})
 	lists = rapid.Custom(func(t *rapid.T) []any {

@@ -13,4 +13,10 @@
 // group has the group to itself meanwhile: their replacement, and a write for one
 // version of the group. Everything else is written under a lock of its own and
 // with a resourceVersion, and repeated when another writer came first.
+//
+// Local objects don't exist for a client, but for their names: what would bear the
+// same is refused, or becomes the local object if an administrator has marked it for
+// the provider. An object may be released, and adopted by another provider, at any
+// moment, so no write relies on what the cache says of its owner: those with a
+// resourceVersion fail, and the kind's own rules refuse a membership of a local user.
 package directory

@@ -46,7 +46,8 @@ func (u *unfinished) clear(id string) {
 	maps.DeleteFunc(u.id, func(_, other string) bool { return other == id })
 }
 
-// CreateGroup implements scim.Directory. When it fails, the group stays with the
+// CreateGroup implements scim.Directory. A local role that an administrator has
+// marked for this provider becomes the new group. When it fails, the group stays with the
 // members it has got, and the same request again goes on with it: a large group
 // would never be finished if each try began anew.
 func (d *Directory) CreateGroup(ctx context.Context, group scim.Resource, members []scim.Member) (scim.Resource, error) {
@@ -72,8 +73,12 @@ func (d *Directory) CreateGroup(ctx context.Context, group scim.Resource, member
 	}
 	edit := func(*v1alpha1.ProvisionedRole) error { return nil }
 	if begun != nil {
-		role, change.Reset = begun, true
 		edit = func(r *v1alpha1.ProvisionedRole) error { return setRole(&r.Spec, group) }
+	} else if begun, err = d.adoptRole(ctx, group, change, role.Spec.ID); err != nil {
+		return nil, err
+	}
+	if begun != nil {
+		role, change.Reset = begun, true
 	} else if err := d.createRole(ctx, role, change); err != nil {
 		return nil, err
 	}
@@ -114,7 +119,10 @@ func (d *Directory) createRole(ctx context.Context, role *v1alpha1.ProvisionedRo
 	}
 	role.Spec.UnresolvedMembers = p.unresolved
 	err = create(ctx, d, role, d.roleNames(role.Spec.DisplayName, role.Spec.ID), func(holder *v1alpha1.ProvisionedRole) error {
-		return d.roleConflict(holder, role.Spec.DisplayName)
+		if err := d.roleConflict(holder, role.Spec.DisplayName); err == nil || !isLocal(holder) {
+			return err
+		}
+		return unseen(d.mayAdoptRole(holder, role.Spec.DisplayName))
 	})
 	if err == nil || d.unsettled.has(role) {
 		d.unfinished.set(role.Spec.DisplayName, role.Spec.ID)
@@ -226,7 +234,7 @@ func (d *Directory) updateRole(ctx context.Context, id string, match scim.Match,
 		if err := d.catchUp(ctx, ""); err != nil {
 			return change, err // who had the name's lock may have left something
 		}
-		return change, d.displayNameFree(ctx, r.Spec.DisplayName, id)
+		return change, d.displayNameFree(ctx, r.Spec.DisplayName, r.UID)
 	})
 }
 
@@ -306,10 +314,9 @@ func (d *Directory) deleteRole(ctx context.Context, role *v1alpha1.ProvisionedRo
 		if err := d.checkRole(ctx, match, role); err != nil {
 			return err
 		}
-		as := client.Preconditions{UID: ptr.To(role.UID)}
-		if match != nil {
-			as.ResourceVersion = ptr.To(role.ResourceVersion)
-		}
+		// The version, so that no role is deleted that an administrator has just
+		// released: it is local then.
+		as := client.Preconditions{UID: ptr.To(role.UID), ResourceVersion: ptr.To(role.ResourceVersion)}
 		err := d.doubtful(role, d.client.Delete(ctx, role.DeepCopy(), as))
 		switch {
 		case err == nil:
@@ -352,12 +359,16 @@ func (d *Directory) findRole(ctx context.Context, id string) (*v1alpha1.Provisio
 
 func (d *Directory) roleRevision(id string, edit func(*v1alpha1.ProvisionedRole) error) revision[*v1alpha1.ProvisionedRole] {
 	return revision[*v1alpha1.ProvisionedRole]{
-		spec:  func(r *v1alpha1.ProvisionedRole) any { return &r.Spec },
-		stamp: func(r *v1alpha1.ProvisionedRole) { r.Spec.ModifiedAt = d.modified(r) },
+		spec:  roleSpec,
+		stamp: d.stampRole,
 		gone:  d.roleGone(id),
 		edit:  edit,
 	}
 }
+
+func roleSpec(r *v1alpha1.ProvisionedRole) any { return &r.Spec }
+
+func (d *Directory) stampRole(r *v1alpha1.ProvisionedRole) { r.Spec.ModifiedAt = d.modified(r) }
 
 // roleGone returns NotFound for everything but the role of that id.
 func (d *Directory) roleGone(id string) func(*v1alpha1.ProvisionedRole) error {

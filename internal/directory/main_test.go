@@ -11,6 +11,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -75,4 +76,16 @@ func TestConformance(t *testing.T) {
 func TestDirectory(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "Directory")
+}
+
+// merge patches an object as somebody, by a JSON merge patch.
+func merge(ctx context.Context, as client.Client, o client.Object, format string, args ...any) {
+	GinkgoHelper()
+	Expect(as.Patch(ctx, o, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, format, args...)))).To(Succeed())
+}
+
+// reread reads an object as it is now.
+func reread(ctx context.Context, o client.Object) {
+	GinkgoHelper()
+	Expect(admin.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 }

@@ -225,8 +225,9 @@ func (d *Directory) lockMembers(ctx context.Context, roleID string, p membership
 }
 
 // setMembership writes one key of one user, whatever else happens to the object
-// meanwhile. The uid keeps it from another object that has the name by now. It
-// returns the user as it is then, or nil when the user's object is gone.
+// meanwhile. The uid keeps it from another object that has the name by now, and
+// the rules of the kind from a user who is local by now. It returns the user as it
+// is then, or nil when there is no such user of this provider any more.
 func (d *Directory) setMembership(ctx context.Context, u *v1alpha1.ProvisionedUser, roleID string, member bool) (*v1alpha1.ProvisionedUser, error) {
 	var value any
 	if member {
@@ -247,16 +248,20 @@ func (d *Directory) setMembership(ctx context.Context, u *v1alpha1.ProvisionedUs
 		switch {
 		case apierrors.IsNotFound(err):
 			return nil, nil
-		case !apierrors.IsConflict(err):
+		case !apierrors.IsConflict(err) && !apierrors.IsInvalid(err):
 			return written, explain(err, "change a membership of %s", u.Name)
 		}
 		// Without resourceVersion the API server repeats the patch itself, a few
 		// times; beyond that, and when the object is another one, it is for us.
 		now := &v1alpha1.ProvisionedUser{}
-		if err := d.live.Get(ctx, client.ObjectKeyFromObject(u), now); apierrors.IsNotFound(err) || err == nil && now.UID != u.UID {
+		if found := d.live.Get(ctx, client.ObjectKeyFromObject(u), now); client.IgnoreNotFound(found) != nil {
+			return nil, explain(found, "read %s again", u.Name)
+		}
+		if now.UID != u.UID || now.Spec.Provider != d.provider {
 			return nil, nil
-		} else if err != nil {
-			return nil, explain(err, "read %s again", u.Name)
+		}
+		if apierrors.IsInvalid(err) {
+			return nil, explain(err, "change a membership of %s", u.Name)
 		}
 		if err := pace.wait(ctx); err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -106,7 +107,7 @@ func holderOf[T client.Object](ctx context.Context, d *Directory, like T, name s
 // userNameFree returns a Conflict if another user than self has the name, and
 // refuses one that could never be a subject. A user who has such a name already
 // isn't asked, or nobody could deactivate them. The caller holds the name's lock.
-func (d *Directory) userNameFree(ctx context.Context, userName, self string) error {
+func (d *Directory) userNameFree(ctx context.Context, userName string, self types.UID) error {
 	if reason, message := access.CheckSubject(userName); reason != "" {
 		return scim.BadRequest(scim.InvalidValue, "the userName %s", message)
 	}
@@ -116,7 +117,7 @@ func (d *Directory) userNameFree(ctx context.Context, userName, self string) err
 	}
 	for i := range list.Items {
 		u := &list.Items[i]
-		if u.Spec.ID != "" && u.Spec.ID == self {
+		if u.UID == self {
 			continue
 		}
 		if err := d.userConflict(u, userName); err != nil {
@@ -134,22 +135,22 @@ func (d *Directory) userConflict(u *v1alpha1.ProvisionedUser, userName string) e
 		return nil
 	case d.mine(u):
 		return scim.Conflict("a user with the userName %q exists", userName)
-	case u.Spec.Provider == "":
-		return scim.Conflict("a local user with the userName %q exists in the cluster: an administrator has to hand it over to this identity provider or remove it first", userName)
+	case isLocal(u):
+		return scim.Conflict("a local user with the userName %q exists (provisioneduser/%s): an identity provider takes a local user over by creating it, never by a rename; choose another userName, or have the local user renamed or removed first", userName, u.Name)
 	default:
 		return nil
 	}
 }
 
 // displayNameFree is userNameFree for groups.
-func (d *Directory) displayNameFree(ctx context.Context, displayName, self string) error {
+func (d *Directory) displayNameFree(ctx context.Context, displayName string, self types.UID) error {
 	var list v1alpha1.ProvisionedRoleList
 	if err := d.list(ctx, &list, index.RoleByDisplayName, fold.String(displayName)); err != nil {
 		return err
 	}
 	for i := range list.Items {
 		r := &list.Items[i]
-		if r.Spec.ID != "" && r.Spec.ID == self {
+		if r.UID == self {
 			continue
 		}
 		if err := d.roleConflict(r, displayName); err != nil {
@@ -165,8 +166,8 @@ func (d *Directory) roleConflict(r *v1alpha1.ProvisionedRole, displayName string
 		return nil
 	case d.mine(r):
 		return scim.Conflict("a group with the displayName %q exists", displayName)
-	case r.Spec.Provider == "":
-		return scim.Conflict("a local role with the displayName %q exists in the cluster: an administrator has to hand it over to this identity provider or remove it first", displayName)
+	case isLocal(r):
+		return scim.Conflict("a local role with the displayName %q exists (provisionedrole/%s): an identity provider takes a local role over by creating it, never by a rename; choose another displayName, or have the local role renamed or removed first", displayName, r.Name)
 	default:
 		return nil
 	}

@@ -21,8 +21,8 @@ type revision[T client.Object] struct {
 	spec func(T) any
 	// gone returns an error when the object is no longer to be changed.
 	gone func(T) error
-	// edit changes a copy of the object. It is called again when another writer
-	// came first.
+	// edit changes a copy of the object: its spec and, together with that, its
+	// annotations. It is called again when another writer came first.
 	edit func(T) error
 	// stamp puts the time of the change into the spec, if there is a change.
 	stamp func(T)
@@ -51,7 +51,7 @@ func revise[T client.Object](ctx context.Context, d *Directory, current T, r rev
 		if after, err = tree(r.spec(next)); err != nil {
 			return current, err
 		}
-		written, err := patchSpec(ctx, d, current, mergeDiff(before, after))
+		written, err := patch(ctx, d, current, mergeDiff(before, after), next.GetAnnotations())
 		if err == nil {
 			return written, d.settle(ctx, written)
 		}
@@ -83,13 +83,14 @@ func again[T client.Object](ctx context.Context, d *Directory, current T, gone f
 	return fresh, gone(fresh)
 }
 
-// patchSpec patches the spec of an object that nobody else has changed since it
-// was read.
-func patchSpec[T client.Object](ctx context.Context, d *Directory, current T, spec map[string]any) (T, error) {
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": current.GetResourceVersion(), "uid": current.GetUID()},
-		"spec":     spec,
-	})
+// patch patches the spec and the annotations of an object that nobody else has
+// changed since it was read.
+func patch[T client.Object](ctx context.Context, d *Directory, current T, spec map[string]any, annotations map[string]string) (T, error) {
+	metadata := map[string]any{"resourceVersion": current.GetResourceVersion(), "uid": current.GetUID()}
+	if marks := mergeDiff(values(current.GetAnnotations()), values(annotations)); len(marks) > 0 {
+		metadata["annotations"] = marks
+	}
+	text, err := json.Marshal(map[string]any{"metadata": metadata, "spec": spec})
 	if err != nil {
 		return current, fmt.Errorf("encode the patch of %s: %w", current.GetName(), err)
 	}
@@ -98,7 +99,15 @@ func patchSpec[T client.Object](ctx context.Context, d *Directory, current T, sp
 		return current, err
 	}
 	written.SetName(current.GetName())
-	return written, d.doubtful(current, d.client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch)))
+	return written, d.doubtful(current, d.client.Patch(ctx, written, client.RawPatch(types.MergePatchType, text)))
+}
+
+func values(annotations map[string]string) map[string]any {
+	m := make(map[string]any, len(annotations))
+	for key, value := range annotations {
+		m[key] = value
+	}
+	return m
 }
 
 // tree is an object as the JSON it is stored as, numbers as they are written.

@@ -312,7 +312,7 @@ func (d *Directory) listUsers(ctx context.Context, index, key string) ([]*v1alph
 	if err := d.list(ctx, &list, index, key); err != nil {
 		return nil, err
 	}
-	return ours(d, list.Items), nil
+	return only(list.Items, func(u *v1alpha1.ProvisionedUser) bool { return d.mine(u) }), nil
 }
 
 // listRoles is listUsers for roles.
@@ -321,7 +321,7 @@ func (d *Directory) listRoles(ctx context.Context, index, key string) ([]*v1alph
 	if err := d.list(ctx, &list, index, key); err != nil {
 		return nil, err
 	}
-	return ours(d, list.Items), nil
+	return only(list.Items, func(r *v1alpha1.ProvisionedRole) bool { return d.mine(r) }), nil
 }
 
 func (d *Directory) allRoles(ctx context.Context) ([]*v1alpha1.ProvisionedRole, error) {
@@ -350,18 +350,15 @@ func (d *Directory) rolesWith(ctx context.Context, id string) ([]*v1alpha1.Provi
 	return roles, nil
 }
 
-// ours points at the objects of a list that this directory shows.
-func ours[T any, P interface {
-	*T
-	client.Object
-}](d *Directory, items []T) []P {
-	objects := make([]P, 0, len(items))
+// only points at those of a list that are wanted.
+func only[T any](items []T, wanted func(*T) bool) []*T {
+	some := make([]*T, 0, len(items))
 	for i := range items {
-		if o := P(&items[i]); d.mine(o) {
-			objects = append(objects, o)
+		if wanted(&items[i]) {
+			some = append(some, &items[i])
 		}
 	}
-	return objects
+	return some
 }
 
 // first returns the only one of a list, or nil.

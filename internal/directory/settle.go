@@ -134,6 +134,14 @@ func (d *Directory) catchUp(ctx context.Context, id string) error {
 	return tasks.Wait()
 }
 
+// refresh waits until the cache has an object at least as new as the API server
+// has it now.
+func (d *Directory) refresh(ctx context.Context, o client.Object) error {
+	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	return d.resolve(ctx, &doubt{object: o})
+}
+
 // resolve waits until the cache has an object as the API server has it, or as a
 // write left it if that is known.
 func (d *Directory) resolve(ctx context.Context, one *doubt) error {

@@ -15,8 +15,9 @@ import (
 	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
-// CreateUser implements scim.Directory. A deleted user that comes back under its
-// externalId is the same user, whatever its userName is by now.
+// CreateUser implements scim.Directory. A local user whom an administrator has
+// marked for this provider becomes the new one. A deleted user that comes back
+// under its externalId is the same user, whatever its userName is by now.
 func (d *Directory) CreateUser(ctx context.Context, user scim.Resource) (scim.Resource, error) {
 	u := &v1alpha1.ProvisionedUser{Spec: v1alpha1.ProvisionedUserSpec{
 		Provider: d.provider,
@@ -38,6 +39,13 @@ func (d *Directory) CreateUser(ctx context.Context, user scim.Resource) (scim.Re
 	}
 	defer cancel()
 
+	adopted, err := d.adoptUser(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	if adopted != nil {
+		return d.showUser(ctx, adopted)
+	}
 	tombstone, err := d.tombstone(ctx, u.Spec.ExternalID)
 	if err != nil {
 		return nil, err
@@ -52,7 +60,10 @@ func (d *Directory) CreateUser(ctx context.Context, user scim.Resource) (scim.Re
 		return nil, err
 	}
 	err = create(ctx, d, u, d.userNames(u.Spec.UserName, u.Spec.ID), func(holder *v1alpha1.ProvisionedUser) error {
-		return d.userConflict(holder, u.Spec.UserName)
+		if err := d.userConflict(holder, u.Spec.UserName); err == nil || !isLocal(holder) {
+			return err
+		}
+		return unseen(d.mayAdoptUser(holder, u.Spec.UserName))
 	})
 	if err != nil {
 		return nil, err
@@ -88,7 +99,7 @@ func (d *Directory) tombstone(ctx context.Context, externalID string) (*v1alpha1
 // is no lock but the name's to hold: a writer who holds a user's lock may be
 // waiting for that.
 func (d *Directory) resume(ctx context.Context, tombstone *v1alpha1.ProvisionedUser, user scim.Resource) (scim.Resource, error) {
-	if err := d.userNameFree(ctx, user.String(attrUserName), tombstone.Spec.ID); err != nil {
+	if err := d.userNameFree(ctx, user.String(attrUserName), tombstone.UID); err != nil {
 		return nil, err
 	}
 	lost := scim.NotFound(schema.User.Name, tombstone.Spec.ID)
@@ -100,7 +111,7 @@ func (d *Directory) resume(ctx context.Context, tombstone *v1alpha1.ProvisionedU
 			return nil
 		},
 		func(u *v1alpha1.ProvisionedUser) error {
-			u.Spec.DeprovisionedAt = nil
+			u.Spec.DeprovisionedAt, u.Spec.ProviderDeletedAt = nil, nil
 			u.Spec.Memberships = nil
 			u.Spec.Active = ptr.To(true)
 			return setUser(&u.Spec, user)
@@ -185,7 +196,7 @@ func (d *Directory) UpdateUser(ctx context.Context, id string, match scim.Match,
 		if err := d.catchUp(ctx, ""); err != nil {
 			return err // who had the name's lock may have left something
 		}
-		return d.userNameFree(ctx, u.Spec.UserName, id)
+		return d.userNameFree(ctx, u.Spec.UserName, u.UID)
 	}))
 	if err != nil {
 		return nil, err
@@ -218,6 +229,7 @@ func (d *Directory) DeleteUser(ctx context.Context, id string, match scim.Match)
 		u.Spec.Active = ptr.To(false)
 		u.Spec.Suspensions++
 		u.Spec.DeprovisionedAt = d.modified(u)
+		u.Spec.ProviderDeletedAt = nil
 		u.Spec.Memberships = nil
 		return nil
 	}))

@@ -21,6 +21,7 @@ import (
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/filter"
 	"github.com/rollcall-dev/rollcall/scim/order"
+	"github.com/rollcall-dev/rollcall/scim/schema"
 )
 
 var _ = Describe("A user", func() {
@@ -79,6 +80,27 @@ var _ = Describe("A user", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(object(ctx, id).Spec.Active).To(HaveValue(BeFalse()))
 		Expect(object(ctx, id).Spec.Suspensions).To(Equal(int64(1)))
+	})
+
+	It("may have a remote identity that can't be bound: the client can't know, the administrator is told", func(ctx SpecContext) {
+		id := createUser(ctx, d, unique("alice")).ID()
+		update(ctx, d, id, schema.RollcallUserURN, map[string]any{"defaultRemoteIdentity": "system:masters"})
+		Expect(object(ctx, id).Spec.RemoteIdentity).To(Equal("system:masters"))
+		update(ctx, d, id, "title", "Boss")
+		_, err := d.UpdateUser(ctx, id, nil, func(u scim.Resource) (scim.Resource, error) {
+			delete(u, schema.RollcallUserURN)
+			return u, nil
+		})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(object(ctx, id).Spec.RemoteIdentity).To(BeEmpty())
+	})
+
+	It("keeps the permission level that a client sends as text alone", func(ctx SpecContext) {
+		id := createUser(ctx, d, unique("alice")).ID()
+		update(ctx, d, id, schema.RollcallUserURN, map[string]any{"permissionLevel": "Administrator"})
+		u := object(ctx, id)
+		Expect(u.Spec.PermissionLevel).To(Equal(v1alpha1.LevelUser))
+		Expect(u.Spec.Attributes.Raw).To(MatchJSON(fmt.Sprintf(`{%q:{"permissionLevel":"Administrator"}}`, schema.RollcallUserURN)))
 	})
 
 	It("is not written when nothing changes", func(ctx SpecContext) {

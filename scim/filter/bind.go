@@ -51,7 +51,7 @@ type finder func(schema.Name) (field, bool)
 func attributesOf(rt *schema.ResourceType) finder {
 	return func(n schema.Name) (field, bool) {
 		ref, ok := rt.Find(n)
-		if !ok || ref.AttrName == "" {
+		if !ok || ref.AttrName == "" || ref.Attr != nil && ref.Attr.Ignored {
 			return field{}, false
 		}
 		return newField(rt, ref), true

@@ -113,7 +113,8 @@ func TestPredicate(t *testing.T) {
 			`nickNam eq "x"`: false, `nickNam pr`: false, `nickNam ne "x"`: true, `not (nickNam pr)`: true, `nickNam eq null`: true,
 			`userName.x eq "y"`: false, `members pr`: false, `nick[type eq "x"]`: false, `userName[type eq "x"]`: false,
 			`emails[typ eq "work"]`: false, `emails[emails.type eq "work"]`: false, schema.UserURN + ` pr`: false,
-			`password eq "x"`: false,
+			`password eq "x"`: false, `permissionLevel pr`: false, `permissionLevel eq "x"`: false, `permissionLevel gt true`: false,
+			`permissionLevel[value eq "x"]`: false, schema.RollcallUserURN + `:permissionLevel ne "x"`: true, `permissionLevel.value eq null`: true,
 		},
 		"fact 44: extensions without a definition": {
 			`urn:ietf:params:scim:schemas:extension:CUSTOM:2.0:User:tag eq "bLUE"`:             true,

@@ -46,7 +46,7 @@ func By(rt *schema.ResourceType, name schema.Name, descending bool) (Order, erro
 	}
 	ref, ok := rt.Find(name)
 	switch {
-	case !ok || ref.AttrName == "":
+	case !ok || ref.AttrName == "", ref.Attr != nil && ref.Attr.Ignored:
 		return refuse("%s has no such attribute to sort by: see /Schemas", rt.Name)
 	case ref.Attr == nil:
 		return refuse("an attribute without a definition can't be sorted by, for its values may be of any type")

@@ -65,6 +65,8 @@ func TestByRefuses(t *testing.T) {
 	}{
 		{schema.User, "nickNam", "User has no such attribute to sort by: see /Schemas"},
 		{schema.User, "password", "no such attribute"},
+		{schema.User, "permissionLevel", "no such attribute"},
+		{schema.User, schema.RollcallUserURN + ":permissionLevel.value", "no such attribute"},
 		{schema.User, "userName.x", "no such attribute"},
 		{schema.Group, "userName", "Group has no such attribute"},
 		{schema.User, schema.EnterpriseUserURN, "no such attribute"},

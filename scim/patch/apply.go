@@ -196,6 +196,8 @@ func (e *engine) applyPath(op opName, path filter.Path, value any, named bool) e
 		return nil
 	case ref.AttrName == "":
 		return e.applySchema(op, ref.URN, value)
+	case ref.Attr != nil && ref.Attr.Ignored:
+		return e.applyIgnored(op, ref, value)
 	case ref.ReadOnly():
 		return e.readOnly(ref, value, named)
 	case e.members != nil && ref.Attr == membersAttr:
@@ -214,6 +216,19 @@ func (e *engine) applyPath(op opName, path filter.Path, value any, named bool) e
 	default:
 		return e.applySingle(op, ref, path.Filter, value)
 	}
+}
+
+// applyIgnored remembers what was sent for an attribute that is ignored. A filter
+// selects nothing there, and is ignored too.
+func (e *engine) applyIgnored(op opName, ref schema.Ref, value any) error {
+	if op == opRemove {
+		return e.assign(ref, nil)
+	}
+	decoded, err := ref.Attr.Decode(value)
+	if err != nil {
+		return err
+	}
+	return e.assign(ref, decoded)
 }
 
 // readOnly refuses what only the server writes. Clients that echo a whole

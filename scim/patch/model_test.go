@@ -312,7 +312,7 @@ func separator(attr string) string {
 const custom = "urn:ietf:params:scim:schemas:extension:Custom:2.0:User"
 
 func (m model) resource() scim.Resource {
-	r := map[string]any{}
+	out := map[string]any{}
 	under := func(m map[string]any, key string) map[string]any {
 		if m[key] == nil {
 			m[key] = map[string]any{}
@@ -320,10 +320,10 @@ func (m model) resource() scim.Resource {
 		return m[key].(map[string]any)
 	}
 	for path, v := range m.simple {
-		object := r
-		for _, urn := range []string{e, custom} {
+		object := out
+		for _, urn := range []string{e, r, custom} {
 			if rest, ok := strings.CutPrefix(path, urn+":"); ok {
-				object, path = under(r, urn), rest
+				object, path = under(out, urn), rest
 			}
 		}
 		if attr, sub, ok := strings.Cut(path, "."); ok {
@@ -337,10 +337,10 @@ func (m model) resource() scim.Resource {
 			values[i] = v
 		}
 		if len(values) > 0 {
-			r[attr] = values
+			out[attr] = values
 		}
 	}
-	return scim.Resource(r).Clone()
+	return scim.Resource(out).Clone()
 }
 
 func (c change) path() string {
@@ -357,7 +357,7 @@ func (c change) path() string {
 var (
 	someText   = rapid.SampledFrom([]string{"a", "A", "b", "c", "ab", "d", "e", ""})
 	someType   = rapid.SampledFrom([]string{"work", "WORK", "home", "other", "private"})
-	simplePath = rapid.SampledFrom([]string{"title", "displayName", "name.givenName", "name.familyName", e + ":department", e + ":manager.value", custom + ":tag", custom + ":o.x"})
+	simplePath = rapid.SampledFrom([]string{"title", "displayName", "name.givenName", "name.familyName", e + ":department", e + ":manager.value", r + ":defaultRemoteIdentity", r + ":permissionLevel", custom + ":tag", custom + ":o.x"})
 )
 
 // keyOf is the sub-attribute that has a list's text.

@@ -116,6 +116,7 @@ func TestEveryResultIsCanonical(t *testing.T) {
 		`emails[type eq "work"]`, `emails[type eq "work"].value`, `emails[type eq "home"].primary`, `emails[primary eq true].type`,
 		`emails[value sw "x"]`, `emails[value pr].display`, `emails[not (type pr)].value`, `addresses[type eq "work"].locality`, "addresses",
 		"roles", `roles[primary eq "True"].value`, "manager", e, e + ":manager.value", `manager[value eq "x"]`, "defaultRemoteIdentity",
+		"permissionLevel", "PermissionLevel.value", `permissionLevel[type eq "work"].value`, r, r + ":permissionLevel",
 		"urn:x:1.0:User", "urn:x:1.0:User:a", "urn:x:1.0:User:A.b", u, "nickNam", "schemas", "urn:example:ext", "members", `members[type eq "User"]`, "displayName",
 	}
 	scalar := rapid.SampledFrom([]any{"", "x", "y", "work", "home", "True", true, false, nil, json.Number("1.50"), []any{}, map[string]any{}})

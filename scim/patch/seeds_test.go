@@ -47,4 +47,5 @@ var seeds = []string{
 	`[{"op":"Add","path":"nickName","value":"Babs"},{"op":"replace","path":"active","value":false},{"op":"Remove","path":"members","value":[{"value":"u1091"}]}]`,
 	// Many values, so that they are found by index.
 	`[{"op":"add","path":"emails","value":["1","2","3","4","5","6","7","8","9"]},{"op":"add","path":"emails[value eq \"3\" or value eq \"4\"].value","value":"5"},{"op":"replace","path":"emails[value eq \"5\"].primary","value":true}]`,
+	`[{"op":"add","path":"permissionLevel.value","value":{"a":[1,null]}},{"op":"replace","value":{"urn:ietf:params:scim:schemas:extension:rollcall:2.0:User":{"PERMISSIONLEVEL":"x"}}}]`,
 }

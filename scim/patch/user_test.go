@@ -14,6 +14,7 @@ import (
 const (
 	e = schema.EnterpriseUserURN
 	u = schema.UserURN
+	r = schema.RollcallUserURN
 )
 
 func object(t testing.TB, s string) map[string]any {
@@ -216,6 +217,31 @@ func TestApplyUser(t *testing.T) {
 			`{"userName":"a","urn:x:1.0:User":{"a":["1","2"],"c":true}}`},
 		{"a qualified key in an extension's object is no attribute of it", `{"userName":"a"}`,
 			`{"op":"add","path":"` + e + `","value":{"` + u + `:title":"T","department":"D"}}`, `{"userName":"a","` + e + `":{"department":"D"}}`},
+		{"a permission level is remembered, in whatever form it comes", `{"userName":"a"}`,
+			`{"op":"Add","path":"permissionLevel","value":"1"},{"op":"Replace","path":"PERMISSIONLEVEL.value","value":["2"]},
+			 {"op":"add","path":"permissionLevel[type eq \"x\" and primary gt true].value","value":3},{"op":"add","path":"` + u + `:permissionLevel","value":"4"}`,
+			`{"userName":"a","` + r + `":{"permissionLevel":"3"}}`},
+		{"a permission level under our URN", `{"userName":"a"}`,
+			`{"op":"add","path":"` + r + `:permissionLevel","value":{"a":null,"b":true}},{"op":"add","path":"` + r + `","value":{"defaultRemoteIdentity":"x"}}`,
+			`{"userName":"a","` + r + `":{"permissionLevel":"{\"b\":true}","defaultRemoteIdentity":"x"}}`},
+		{"a permission level joined by a dot, and without a path", `{"userName":"a"}`,
+			`{"op":"add","path":"` + r + `.permissionLevel","value":"1"},{"op":"replace","value":{"title":"T","permissionLevel":"2"}},{"op":"replace","value":{"` + r + `":{"PermissionLevel":"3"}}}`,
+			`{"userName":"a","title":"T","` + r + `":{"permissionLevel":"3"}}`},
+		{"a permission level is forgotten when it is removed or null", `{"userName":"a","` + r + `":{"permissionLevel":"1","defaultRemoteIdentity":"x"}}`,
+			`{"op":"remove","path":"permissionLevel"},{"op":"add","path":"permissionLevel","value":"2"},{"op":"replace","path":"` + r + `:permissionLevel","value":null}`,
+			`{"userName":"a","` + r + `":{"defaultRemoteIdentity":"x"}}`},
+		{"a permission level goes with its extension", `{"userName":"a","` + r + `":{"permissionLevel":"1"}}`, `{"op":"remove","path":"` + r + `"}`, `{"userName":"a"}`},
+		{"a permission level stays when others are patched", `{"userName":"a","` + r + `":{"permissionLevel":"1"}}`,
+			`{"op":"replace","path":"title","value":"T"}`, `{"userName":"a","title":"T","` + r + `":{"permissionLevel":"1"}}`},
+		{"a remote identity at the core level and under our URN", `{"userName":"a"}`,
+			`{"op":"Add","path":"defaultRemoteIdentity","value":"1"},{"op":"Replace","path":"` + r + `:DefaultRemoteIdentity","value":["2"]},{"op":"replace","value":{"defaultRemoteIdentity":{"value":"3"}}}`,
+			`{"userName":"a","` + r + `":{"defaultRemoteIdentity":"3"}}`},
+		{"fact 40k: a remote identity that is emptied", `{"userName":"a","` + r + `":{"defaultRemoteIdentity":"x","permissionLevel":"1"}}`,
+			`{"op":"Replace","path":"defaultRemoteIdentity","value":""}`, `{"userName":"a","` + r + `":{"permissionLevel":"1"}}`},
+		{"fact 40k: a remote identity that is null", `{"userName":"a","` + r + `":{"defaultRemoteIdentity":"x"}}`,
+			`{"op":"replace","value":{"` + r + `":{"defaultRemoteIdentity":null}}}`, `{"userName":"a"}`},
+		{"a remote identity that is removed", `{"userName":"a","` + r + `":{"defaultRemoteIdentity":"x"}}`,
+			`{"op":"Remove","path":"defaultRemoteIdentity"}`, `{"userName":"a"}`},
 		{"fact 42: nothing to assign where the filter finds nobody", alice, `{"op":"replace","path":"manager[value eq \"x\"].value","value":""}`, alice},
 		{"Operations: []", alice, ``, alice},
 	} {

@@ -57,6 +57,10 @@ const MaxValues = 1000
 // at each.
 const MaxAttributes = 256
 
+// MaxIgnored is how many bytes are kept of the value of an attribute that is
+// ignored.
+const MaxIgnored = 64
+
 // Attribute is the definition of one attribute or sub-attribute.
 type Attribute struct {
 	Name        string
@@ -76,6 +80,11 @@ type Attribute struct {
 	Sub []*Attribute
 	// Unbounded lifts MaxValues.
 	Unbounded bool
+	// Ignored attributes have no effect and look to clients as if they didn't
+	// exist: accepted with any value, never advertised, returned, found or sorted
+	// by. What was sent is kept as text of up to MaxIgnored bytes, so that an
+	// administrator can be told of it.
+	Ignored bool
 
 	byName map[string]*Attribute
 }

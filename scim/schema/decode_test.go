@@ -147,6 +147,31 @@ func TestDecodeUser(t *testing.T) {
 			`{"userName":"a","urn:x:1.0:User":{"tag":"x","o":[{"n":1}]}}`,
 		},
 		{
+			"a permission level is remembered as text, wherever it stands",
+			`{"userName":"a","PERMISSIONLEVEL":"Administrator"}`,
+			`{"userName":"a","urn:ietf:params:scim:schemas:extension:rollcall:2.0:User":{"permissionLevel":"Administrator"}}`,
+		},
+		{
+			"a permission level in our extension comes before one at the top level",
+			`{"userName":"a","permissionLevel":"Auditor","urn:ietf:params:scim:schemas:extension:ROLLCALL:2.0:user":{"PermissionLevel":"Administrator","defaultRemoteIdentity":"x"}}`,
+			`{"userName":"a","urn:ietf:params:scim:schemas:extension:rollcall:2.0:User":{"permissionLevel":"Administrator","defaultRemoteIdentity":"x"}}`,
+		},
+		{
+			"a permission level under a path, with whatever sub-attribute",
+			`{"userName":"a","urn:ietf:params:scim:schemas:extension:rollcall:2.0:User:permissionLevel.value":"Administrator"}`,
+			`{"userName":"a","urn:ietf:params:scim:schemas:extension:rollcall:2.0:User":{"permissionLevel":"Administrator"}}`,
+		},
+		{
+			"a permission level that is no string is remembered as JSON, without passwords",
+			`{"userName":"a","permissionLevel":[{"value":3,"password":"s3cret","none":null}]}`,
+			`{"userName":"a","urn:ietf:params:scim:schemas:extension:rollcall:2.0:User":{"permissionLevel":"[{\"value\":3}]"}}`,
+		},
+		{
+			"an empty permission level is none",
+			`{"userName":"a","permissionLevel":[null,""],"urn:ietf:params:scim:schemas:extension:rollcall:2.0:User":{"permissionLevel":""}}`,
+			`{"userName":"a"}`,
+		},
+		{
 			"defaultRemoteIdentity at the top level",
 			`{"userName":"a","defaultRemoteIdentity":"oidc:a"}`,
 			`{"userName":"a","urn:ietf:params:scim:schemas:extension:rollcall:2.0:User":{"defaultRemoteIdentity":"oidc:a"}}`,
@@ -341,6 +366,7 @@ func FuzzDecode(f *testing.F) {
 		`{"userName":"a","urn:x:2.0:User:b.c":1,"URN:X:2.0:User":{"B":{"C":[[]]}},"urn:x:y":{"a":""}}`,
 		`{"userName":"0","urn:A:A":{"A":0},"urn:B":{"A":0},"urn:C:A":0}`,
 		`{"displayName":"a","members":["1",{"value":"1"},{"value":["2"]}]}`,
+		`{"userName":"a","permissionLevel.x":{"password":"s","a":[1.5]},"urn:ietf:params:scim:schemas:extension:rollcall:2.0:User":{"permissionlevel":"ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ"}}`,
 		`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"2819c223-7f76-453a-919d-413861904646","externalId":"bjensen","userName":"bjensen","name":{"formatted":"Ms. Barbara J Jensen III","familyName":"Jensen","givenName":"Barbara"}}`,
 	} {
 		f.Add(seed)

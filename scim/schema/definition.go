@@ -172,6 +172,8 @@ var rollcallSchema = Schema{
 	Attributes: []*Attribute{
 		{Name: "defaultRemoteIdentity", Type: String, CaseExact: true,
 			Description: "Name that the user has on the Kubernetes API server. Without it the identity provider's subject rule makes one."},
+		{Name: "permissionLevel", Type: String, Returned: Never, Ignored: true,
+			Description: "Permission level that the client would give the user, if it could."},
 	},
 }
 

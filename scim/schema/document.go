@@ -19,11 +19,26 @@ const (
 func Schemas(rt *ResourceType, resource map[string]any) []string {
 	urns := []string{rt.Core.ID}
 	for _, key := range slices.Sorted(maps.Keys(resource)) {
-		if hasURN(key) && !tree.Empty(resource[key]) {
+		if hasURN(key) && !tree.Empty(resource[key]) && !rt.ignores(key, resource[key]) {
 			urns = append(urns, key)
 		}
 	}
 	return urns
+}
+
+// ignores says whether there is nothing under a URN but what is ignored.
+func (rt *ResourceType) ignores(urn string, value any) bool {
+	ext := rt.Extension(urn)
+	object, ok := value.(map[string]any)
+	if ext == nil || !ok {
+		return false
+	}
+	for name := range object {
+		if a := ext.Find(name); a == nil || !a.Ignored {
+			return false
+		}
+	}
+	return true
 }
 
 // Document is the schema as /Schemas shows it (RFC 7643 section 7), without
@@ -68,9 +83,11 @@ func (rt *ResourceType) Document() map[string]any {
 }
 
 func documents(attributes []*Attribute) []any {
-	list := make([]any, len(attributes))
-	for i, a := range attributes {
-		list[i] = a.document()
+	list := make([]any, 0, len(attributes))
+	for _, a := range attributes {
+		if !a.Ignored {
+			list = append(list, a.document())
+		}
 	}
 	return list
 }

@@ -117,7 +117,8 @@ func (r Ref) Get(resource map[string]any) any {
 // and then in the extensions: clients write "manager" for the enterprise
 // extension's. ok is false when there is no such attribute, and for passwords
 // anywhere; if Ref.Attr is set nevertheless, then only the sub-attribute is
-// unknown.
+// unknown. An attribute that is ignored has any sub-attribute, for it is ignored as
+// a whole.
 func (rt *ResourceType) Find(n Name) (ref Ref, ok bool) {
 	switch ext := rt.Extension(n.URN); {
 	case n.URN == "" || rt.Core.is(n.URN):
@@ -153,7 +154,7 @@ func (rt *ResourceType) Find(n Name) (ref Ref, ok bool) {
 		return Ref{}, false
 	}
 	ref.AttrName = ref.Attr.Name
-	if n.Sub == "" {
+	if n.Sub == "" || ref.Attr.Ignored {
 		return ref, true
 	}
 	if ref.Sub = ref.Attr.Find(n.Sub); ref.Sub == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 )
@@ -13,6 +14,9 @@ import (
 // multi-valued one, without duplicates and with at most one primary value. nil
 // means unassigned. The error is an *Error.
 func (a *Attribute) Decode(v any) (any, error) {
+	if a.Ignored {
+		return remembered(v), nil
+	}
 	if !a.MultiValued {
 		return a.DecodeOne(v)
 	}
@@ -37,6 +41,32 @@ func (a *Attribute) Decode(v any) (any, error) {
 		return nil, nil
 	}
 	return out, nil
+}
+
+// remembered is what is kept of a value that is ignored: a string as it is, any
+// other as JSON, cut to MaxIgnored bytes; nil for nothing.
+func remembered(v any) any {
+	v = tree.Clean(v)
+	if v == nil {
+		return nil
+	}
+	text, ok := v.(string)
+	if !ok {
+		encoded, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Sprintf("%T", v)
+		}
+		text = string(encoded)
+	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) > MaxIgnored {
+		end := MaxIgnored
+		for !utf8.RuneStart(text[end]) {
+			end--
+		}
+		text = text[:end]
+	}
+	return text
 }
 
 // TooMany is the error for more than MaxValues values.

@@ -28,7 +28,7 @@ func storedVerbatim(t *testing.T, d scim.Directory) {
 		"addresses", []any{map[string]any{"type": "work", "streetAddress": "1 Main St\nFloor 2", "country": "DE"}},
 		"roles", []any{map[string]any{"value": `{"id":"1","value":"Admin"}`, "primary": true}},
 		schema.EnterpriseUserURN, map[string]any{"employeeNumber": "007", "manager": map[string]any{"value": unknownID}},
-		schema.RollcallUserURN, map[string]any{"defaultRemoteIdentity": "unicode"},
+		schema.RollcallUserURN, map[string]any{"defaultRemoteIdentity": "unicode", "permissionLevel": "what no client is shown"},
 		"urn:ietf:params:scim:schemas:extension:Contoso:2.0:User", map[string]any{"badge": "x", "floor": map[string]any{"wing": "B"}},
 	)
 	before := input.Clone()

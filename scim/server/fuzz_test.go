@@ -39,6 +39,7 @@ func FuzzServer(f *testing.F) {
 		{"GET", "Users/%s", "", "", `W/"abc", "d,e" ,f,*`},
 		{"GET", "Groups/%s", "", "", `W/`},
 		{"PUT", "Users/%s", "", `{"userName":"bob"}`, `"`},
+		{"PATCH", "Users/%s", "attributes=permissionLevel", `{"Operations":[{"op":"add","path":"permissionLevel[a pr].b","value":{"c":[true]}}]}`, ""},
 		{"POST", "Bulk", "", `{"failOnErrors":1,"Operations":[{"method":"POST","path":"/Users","bulkId":"u","data":{"userName":"bob","manager":"bulkId:u"}},{"method":"DELETE","path":"/Users/%s","version":"*"}]}`, ""},
 		{"POST", "Bulk", "", `{"Operations":[{"method":"POST","path":"/Groups","bulkId":"g","data":{"displayName":"g","members":["bulkId:h",{"value":"%s"}]}},
 			{"method":"POST","path":"/Groups","bulkId":"h","data":{"displayName":"h","members":[{"$ref":"x/bulkId:g"},"bulkId:h"]}},
