@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"strings"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -20,12 +20,51 @@ import (
 // the manager bind whatever grants no more than it holds, and that includes them.
 const ownRoles = "rollcall-"
 
-// ruleWebhook lets nobody give a role more than they could bind themselves.
-type ruleWebhook struct {
-	client client.Client
+// maxGroups is how many of an author's groups a rule keeps.
+const maxGroups = 1000
+
+// ruleWebhook stamps who wrote a rule, and lets nobody give a role more than they
+// could bind themselves.
+type ruleWebhook struct{ *gate }
+
+var (
+	_ admission.Defaulter[*v1alpha1.AccessRule] = (*ruleWebhook)(nil)
+	_ admission.Validator[*v1alpha1.AccessRule] = (*ruleWebhook)(nil)
+)
+
+// Default implements admission.Defaulter.
+func (w *ruleWebhook) Default(ctx context.Context, r *v1alpha1.AccessRule) error {
+	req, err := admission.RequestFromContext(ctx)
+	if err != nil {
+		return err
+	}
+	old, err := former(w.gate, req, &v1alpha1.AccessRule{})
+	if err != nil {
+		return err
+	}
+	stampRuleAuthor(r, old, req.UserInfo)
+	return nil
 }
 
-var _ admission.Validator[*v1alpha1.AccessRule] = (*ruleWebhook)(nil)
+// stampRuleAuthor names who made the rule, or last changed anything that it says.
+// old is nil on creation.
+func stampRuleAuthor(r, old *v1alpha1.AccessRule, author authenticationv1.UserInfo) {
+	if old != nil && equality.Semantic.DeepEqual(anonymous(old), anonymous(r)) {
+		r.Spec.Author = old.Spec.Author
+		return
+	}
+	// Whoever is in more groups is asked about by the first of them: that can only
+	// show a right as lost.
+	groups := author.Groups[:min(len(author.Groups), maxGroups)]
+	r.Spec.Author = &v1alpha1.Author{Username: author.Username, UID: author.UID, Groups: groups}
+}
+
+// anonymous is what a rule says, whoever wrote it.
+func anonymous(r *v1alpha1.AccessRule) v1alpha1.AccessRuleSpec {
+	spec := r.Spec
+	spec.Author = nil
+	return spec
+}
 
 // ValidateCreate implements admission.Validator.
 func (w *ruleWebhook) ValidateCreate(ctx context.Context, r *v1alpha1.AccessRule) (admission.Warnings, error) {
@@ -34,7 +73,7 @@ func (w *ruleWebhook) ValidateCreate(ctx context.Context, r *v1alpha1.AccessRule
 
 // ValidateUpdate implements admission.Validator.
 func (w *ruleWebhook) ValidateUpdate(ctx context.Context, old, r *v1alpha1.AccessRule) (admission.Warnings, error) {
-	if equality.Semantic.DeepEqual(old.Spec, r.Spec) {
+	if equality.Semantic.DeepEqual(anonymous(old), anonymous(r)) {
 		// Labels and finalizers give nobody anything.
 		return nil, nil
 	}
@@ -60,7 +99,7 @@ func (w *ruleWebhook) validate(ctx context.Context, r *v1alpha1.AccessRule) erro
 		return err
 	}
 	for _, namespace := range bindScopes(r) {
-		ok, err := allowed(ctx, w.client, req.UserInfo, authorizationv1.ResourceAttributes{
+		ok, err := w.allowed(ctx, req.UserInfo, authorizationv1.ResourceAttributes{
 			Verb:      "bind",
 			Group:     rbacv1.GroupName,
 			Version:   "v1",
@@ -73,8 +112,8 @@ func (w *ruleWebhook) validate(ctx context.Context, r *v1alpha1.AccessRule) erro
 		}
 		if !ok {
 			return invalid("AccessRule", r.Name, field.Forbidden(field.NewPath("spec", "roleRef"),
-				fmt.Sprintf("%s may not bind %s %q %s: an AccessRule can give only what its author may bind",
-					author(req.UserInfo), r.Spec.RoleRef.Kind, r.Spec.RoleRef.Name, scopeWords(namespace))))
+				fmt.Sprintf("%q may not bind %s %q %s: an AccessRule can give only what its author may bind",
+					req.UserInfo.Username, r.Spec.RoleRef.Kind, r.Spec.RoleRef.Name, scopeWords(namespace))))
 		}
 	}
 	return nil

@@ -2,26 +2,20 @@ package webhook
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/google/uuid"
-	admissionv1 "k8s.io/api/admission/v1"
-	authenticationv1 "k8s.io/api/authentication/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
 )
 
-// userWebhook stamps the epoch of a permission level and the id of a local
-// user, and asks whether the author may give the level.
+// userWebhook stamps whom a permission level was given to and when, and the id of a
+// local user; it keeps levels, roles and names from whoever may not give them.
 type userWebhook struct {
-	client  client.Client
-	decoder admission.Decoder
+	*gate
+	administrators *administrators
 }
 
 var (
@@ -29,107 +23,221 @@ var (
 	_ admission.Validator[*v1alpha1.ProvisionedUser] = (*userWebhook)(nil)
 )
 
+var levelPath = field.NewPath("spec", "permissionLevel")
+
 // Default implements admission.Defaulter.
 func (w *userWebhook) Default(ctx context.Context, u *v1alpha1.ProvisionedUser) error {
 	req, err := admission.RequestFromContext(ctx)
 	if err != nil {
 		return err
 	}
-	var old *v1alpha1.ProvisionedUser
-	if req.Operation == admissionv1.Update {
-		old = &v1alpha1.ProvisionedUser{}
-		if err := w.decoder.DecodeRaw(req.OldObject, old); err != nil {
-			return err
-		}
+	old, err := former(w.gate, req, &v1alpha1.ProvisionedUser{})
+	if err != nil {
+		return err
 	}
-	stampUser(u, old)
+	if old != nil && old.Spec.Provider != u.Spec.Provider && w.isSelf(req.UserInfo) {
+		// A user changes hands, and may come by another name doing so: the manager says
+		// to whom the level was given.
+		return nil
+	}
+	c, err := w.change(ctx, old, u)
+	if err != nil {
+		return err
+	}
+	stampUser(c)
 	return nil
 }
 
-// stampUser sets what no author may choose: the epoch of the permission level,
-// which moves only when the level does, and the id of a local user. old is nil
-// on creation.
-func stampUser(u, old *v1alpha1.ProvisionedUser) {
-	switch {
-	case old == nil:
-		u.Spec.PermissionLevelEpoch = u.Spec.Suspensions
-	case level(u) != level(old):
-		u.Spec.PermissionLevelEpoch = u.Spec.Suspensions
-	default:
-		u.Spec.PermissionLevelEpoch = old.Spec.PermissionLevelEpoch
+func (w *userWebhook) change(ctx context.Context, old, u *v1alpha1.ProvisionedUser) (change, error) {
+	c := change{old: old, new: u}
+	var err error
+	if c.newProvider, err = w.cache.Provider(ctx, u.Spec.Provider); err != nil {
+		return c, err
 	}
-	if u.Spec.ID == "" {
-		if old != nil && old.Spec.ID != "" {
-			u.Spec.ID = old.Spec.ID
-		} else if u.Spec.Provider == "" {
-			u.Spec.ID = uuid.NewString()
+	if old != nil {
+		c.oldProvider, err = w.cache.Provider(ctx, old.Spec.Provider)
+	}
+	return c, err
+}
+
+// stampUser sets what no author may choose: when and to whom the permission level
+// was given, which move only when the level does or a local user gets another
+// subject, and the id of a local user.
+func stampUser(c change) {
+	spec := &c.new.Spec
+	before, after := c.given()
+	if c.old == nil || before != after {
+		spec.PermissionLevelEpoch = spec.Suspensions
+		spec.PermissionLevelSubject = grantee(c)
+	} else {
+		spec.PermissionLevelEpoch = c.old.Spec.PermissionLevelEpoch
+		spec.PermissionLevelSubject = c.old.Spec.PermissionLevelSubject
+		if c.renames() {
+			spec.PermissionLevelSubject = grantee(c)
 		}
 	}
+	if spec.ID == "" {
+		if c.old != nil && c.old.Spec.ID != "" {
+			spec.ID = c.old.Spec.ID
+		} else if spec.Provider == "" {
+			spec.ID = uuid.NewString()
+		}
+	}
+}
+
+// grantee is whom a level above User is given to.
+func grantee(c change) string {
+	if access.Given(c.new) == v1alpha1.LevelUser {
+		return ""
+	}
+	return access.SubjectOf(c.new, c.newProvider).Value
 }
 
 // ValidateCreate implements admission.Validator.
 func (w *userWebhook) ValidateCreate(ctx context.Context, u *v1alpha1.ProvisionedUser) (admission.Warnings, error) {
-	if level(u) == v1alpha1.LevelUser {
-		return nil, nil
-	}
-	return nil, w.mayAssign(ctx, u, level(u))
+	return nil, w.validate(ctx, nil, u)
 }
 
 // ValidateUpdate implements admission.Validator.
 func (w *userWebhook) ValidateUpdate(ctx context.Context, old, u *v1alpha1.ProvisionedUser) (admission.Warnings, error) {
-	if level(u) == level(old) {
-		return nil, nil
-	}
-	// Taking a level away asks for the same right as giving it: otherwise
-	// anybody who can patch a user could disarm the administrators.
-	for _, l := range []v1alpha1.PermissionLevel{level(old), level(u)} {
-		if l == v1alpha1.LevelUser {
-			continue
-		}
-		if err := w.mayAssign(ctx, u, l); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
+	return nil, w.validate(ctx, old, u)
 }
 
 // ValidateDelete implements admission.Validator.
-func (w *userWebhook) ValidateDelete(context.Context, *v1alpha1.ProvisionedUser) (admission.Warnings, error) {
+func (w *userWebhook) ValidateDelete(ctx context.Context, u *v1alpha1.ProvisionedUser) (admission.Warnings, error) {
+	req, err := admission.RequestFromContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if last, err := w.administrators.userGoes(ctx, u, nil, isDryRun(req)); err != nil {
+		return nil, err
+	} else if last {
+		return nil, forbidden("provisionedusers", u.Name, "%s", lastAdministrator)
+	}
 	return nil, nil
 }
 
-func (w *userWebhook) mayAssign(ctx context.Context, u *v1alpha1.ProvisionedUser, l v1alpha1.PermissionLevel) error {
+func (w *userWebhook) validate(ctx context.Context, old, u *v1alpha1.ProvisionedUser) error {
 	req, err := admission.RequestFromContext(ctx)
 	if err != nil {
 		return err
 	}
-	ok, err := allowed(ctx, w.client, req.UserInfo, authorizationv1.ResourceAttributes{
-		Verb:     "assign",
-		Group:    v1alpha1.GroupVersion.Group,
-		Version:  v1alpha1.GroupVersion.Version,
-		Resource: "permissionlevels",
-		Name:     string(l),
-	})
+	c, err := w.change(ctx, old, u)
 	if err != nil {
 		return err
 	}
-	if ok {
+	errs := validateLevel(c, req.UserInfo.Username)
+	if c.local() {
+		errs = append(errs, validateUserNames(old, u)...)
+	}
+	if len(errs) > 0 {
+		return invalid("ProvisionedUser", u.Name, errs...)
+	}
+	for _, check := range []func(context.Context, admission.Request, change) (field.ErrorList, error){
+		w.assignable, w.unique, w.sameOwner, w.adoptable, w.notTheLast,
+	} {
+		found, err := check(ctx, req, c)
+		if err != nil {
+			return err
+		}
+		if errs = append(errs, found...); len(errs) > 0 {
+			// The last check remembers whom it lets go, so that it has to come after the
+			// others have let the write pass.
+			return invalid("ProvisionedUser", u.Name, errs...)
+		}
+	}
+	return nil
+}
+
+// validateLevel checks what a change does to levels, whatever rights its author has.
+func validateLevel(c change, author string) field.ErrorList {
+	var errs field.ErrorList
+	if c.raises(author) {
+		errs = append(errs, field.Forbidden(levelPath,
+			"nobody raises their own level, whatever their rights: have somebody else do it"))
+	}
+	before, after := c.given()
+	if before != after && after != v1alpha1.LevelUser && c.new.Spec.PermissionLevelSubject == "" {
+		errs = append(errs, field.Forbidden(levelPath,
+			"the level would go to nobody, or to whoever the user is called next: "+
+				access.SubjectOf(c.new, c.newProvider).Message))
+	}
+	return errs
+}
+
+func (w *userWebhook) assignable(ctx context.Context, req admission.Request, c change) (field.ErrorList, error) {
+	return w.assign(ctx, req.UserInfo, c.assigned(), levelPath)
+}
+
+func (w *userWebhook) unique(ctx context.Context, _ admission.Request, c change) (field.ErrorList, error) {
+	if !c.local() || c.old != nil && c.old.Spec.UserName == c.new.Spec.UserName {
+		return nil, nil
+	}
+	taken, err := w.uniqueUserName(ctx, c.new)
+	return list(taken), err
+}
+
+func (w *userWebhook) sameOwner(ctx context.Context, req admission.Request, c change) (field.ErrorList, error) {
+	if !c.local() {
+		return nil, nil
+	}
+	return w.takeover(ctx, req.UserInfo, c)
+}
+
+// adoptable: whoever marks a user for adoption with everything granted locally hands
+// that to whoever the identity provider says the user is.
+func (w *userWebhook) adoptable(ctx context.Context, req admission.Request, c change) (field.ErrorList, error) {
+	var before marks
+	if c.old != nil {
+		before = marksOf(c.old.Annotations)
+	}
+	after := marksOf(c.new.Annotations)
+	if !c.local() || after.keeps == "" || !newlyAdoptable(before, after) {
+		return nil, nil
+	}
+	path := annotationsPath.Key(v1alpha1.AdoptionKeepsAnnotation)
+	errs, err := w.handsOver(ctx, req.UserInfo, c.new, path)
+	if err != nil {
+		return nil, err
+	}
+	if l := access.Given(c.new); l != v1alpha1.LevelUser {
+		refused, err := w.assign(ctx, req.UserInfo, []v1alpha1.PermissionLevel{l}, path)
+		return append(errs, refused...), err
+	}
+	return errs, nil
+}
+
+func (w *userWebhook) notTheLast(ctx context.Context, req admission.Request, c change) (field.ErrorList, error) {
+	if c.old == nil {
+		return nil, nil
+	}
+	last, err := w.administrators.userGoes(ctx, c.old, c.new, isDryRun(req))
+	if !last || err != nil {
+		return nil, err
+	}
+	return field.ErrorList{field.Forbidden(removalPath(c), lastAdministrator)}, nil
+}
+
+// removalPath is the field whose change takes the level out of force.
+func removalPath(c change) *field.Path {
+	before, after := c.given()
+	switch {
+	case before != after:
+		return levelPath
+	case c.new.Spec.Suspend && !c.old.Spec.Suspend:
+		return field.NewPath("spec", "suspend")
+	case c.renames():
+		return subjectPath(c.old, c.new)
+	default:
+		return field.NewPath("spec", "active")
+	}
+}
+
+func list(e *field.Error) field.ErrorList {
+	if e == nil {
 		return nil
 	}
-	return invalid("ProvisionedUser", u.Name, field.Forbidden(field.NewPath("spec", "permissionLevel"),
-		fmt.Sprintf("%s may not assign the level %s: that takes the verb \"assign\" on permissionlevels.%s named %q",
-			author(req.UserInfo), l, v1alpha1.GroupVersion.Group, l)))
+	return field.ErrorList{e}
 }
 
-func level(u *v1alpha1.ProvisionedUser) v1alpha1.PermissionLevel {
-	if u.Spec.PermissionLevel == "" {
-		return v1alpha1.LevelUser
-	}
-	return u.Spec.PermissionLevel
-}
-
-func author(info authenticationv1.UserInfo) string { return fmt.Sprintf("%q", info.Username) }
-
-func invalid(kind, name string, errs ...*field.Error) error {
-	return apierrors.NewInvalid(schema.GroupKind{Group: v1alpha1.GroupVersion.Group, Kind: kind}, name, errs)
-}
+func isDryRun(req admission.Request) bool { return req.DryRun != nil && *req.DryRun }

@@ -7,55 +7,86 @@ import (
 )
 
 func TestStampUser(t *testing.T) {
-	user := func(level v1alpha1.PermissionLevel, epoch, suspensions int64) *v1alpha1.ProvisionedUser {
-		return &v1alpha1.ProvisionedUser{Spec: v1alpha1.ProvisionedUserSpec{
-			Provider: "entra", ID: "5f1c1a52-7c4e-4c57-9d6b-0a3c1a0f4a11",
-			PermissionLevel: level, PermissionLevelEpoch: epoch, Suspensions: suspensions,
-		}}
-	}
+	t.Parallel()
 	for _, tc := range []struct {
 		name      string
 		old, sent *v1alpha1.ProvisionedUser
-		want      int64
+		epoch     int64
+		subject   string
 	}{
 		{"a new level takes the count of suspensions now",
-			user("User", 0, 3), user("Administrator", 0, 3), 3},
+			provisioned(suspensions(3)), provisioned(suspensions(3), level(administrator)), 3, "alice"},
 		{"a level applied again keeps its epoch: a manifest is not a new grant",
-			user("Administrator", 0, 1), user("Administrator", 0, 1), 0},
-		{"an epoch can't be chosen without changing the level",
-			user("Administrator", 0, 1), user("Administrator", 1, 1), 0},
-		{"an epoch can't be chosen together with a level",
-			user("User", 0, 1), user("Auditor", 99, 1), 1},
+			provisioned(suspensions(1), level(administrator)), provisioned(suspensions(1), level(administrator)), 0, "alice"},
+		{"an epoch and a subject can't be chosen without changing the level",
+			provisioned(suspensions(1), level(administrator)), provisioned(suspensions(1), level(administrator), stamped(1, "mallory")), 0, "alice"},
+		{"nor together with a level",
+			provisioned(suspensions(1)), provisioned(suspensions(1), level(auditor), stamped(99, "mallory")), 1, "alice"},
 		{"taking a level away is a change too",
-			user("Auditor", 0, 2), user("User", 0, 2), 2},
+			provisioned(suspensions(2), level(auditor)), provisioned(suspensions(2)), 2, ""},
 		{"an absent level is User, so spelling it out changes nothing",
-			user("", 0, 2), user("User", 2, 2), 0},
+			provisioned(suspensions(2)), provisioned(suspensions(2), level(plain), stamped(2, "x")), 0, ""},
 		{"a user made with a level starts at the count sent",
-			nil, user("Auditor", 7, 0), 0},
+			nil, local(level(auditor), stamped(7, "x")), 0, "alice"},
+		{"the subject is without the provider's prefix, which says nothing about who somebody is",
+			provisioned(), provisioned(level(auditor)), 0, "alice"},
+		{"a remoteIdentity is the subject",
+			provisioned(remote("al")), provisioned(remote("al"), level(auditor)), 0, "al"},
+		{"a local user who is renamed takes the level along: whoever does that may assign it",
+			local(level(auditor)), local(level(auditor), userName("bob")), 0, "bob"},
+		{"a ServiceAccount is the subject",
+			local(level(auditor)), local(level(auditor), robot), 0, "system:serviceaccount:ci:robot"},
+		{"an identity provider's user who is renamed does not",
+			provisioned(level(auditor)), provisioned(userName("bob"), level(auditor)), 0, "alice"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			stampUser(tc.sent, tc.old)
-			if got := tc.sent.Spec.PermissionLevelEpoch; got != tc.want {
-				t.Errorf("permissionLevelEpoch = %d, want %d", got, tc.want)
+			t.Parallel()
+			stampUser(changeOf(tc.old, tc.sent))
+			if got := tc.sent.Spec.PermissionLevelEpoch; got != tc.epoch {
+				t.Errorf("permissionLevelEpoch = %d, want %d", got, tc.epoch)
+			}
+			if got := tc.sent.Spec.PermissionLevelSubject; got != tc.subject {
+				t.Errorf("permissionLevelSubject = %q, want %q", got, tc.subject)
 			}
 		})
 	}
 }
 
 func TestStampUserGivesLocalUsersAnID(t *testing.T) {
-	local := &v1alpha1.ProvisionedUser{Spec: v1alpha1.ProvisionedUserSpec{UserName: "build-robot"}}
-	stampUser(local, nil)
-	if local.Spec.ID == "" {
+	t.Parallel()
+	withoutID := func(u *v1alpha1.ProvisionedUser) { u.Spec.ID = "" }
+	fresh := local(withoutID)
+	stampUser(changeOf(nil, fresh))
+	if fresh.Spec.ID == "" {
 		t.Fatal("a new local user has no id")
 	}
-	replaced := &v1alpha1.ProvisionedUser{Spec: v1alpha1.ProvisionedUserSpec{UserName: "build-robot"}}
-	stampUser(replaced, local)
-	if replaced.Spec.ID != local.Spec.ID {
-		t.Errorf("a manifest without id changed it from %q to %q", local.Spec.ID, replaced.Spec.ID)
+	replaced := local(withoutID)
+	stampUser(changeOf(fresh, replaced))
+	if replaced.Spec.ID != fresh.Spec.ID {
+		t.Errorf("a manifest without id changed it from %q to %q", fresh.Spec.ID, replaced.Spec.ID)
 	}
-	foreign := &v1alpha1.ProvisionedUser{Spec: v1alpha1.ProvisionedUserSpec{UserName: "a", Provider: "entra"}}
-	stampUser(foreign, nil)
+	foreign := provisioned(withoutID)
+	stampUser(changeOf(nil, foreign))
 	if foreign.Spec.ID != "" {
 		t.Errorf("an identity provider's user got the id %q at admission: only the SCIM server gives it", foreign.Spec.ID)
+	}
+}
+
+func TestFieldOfARemoval(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		want     string
+		old, new *v1alpha1.ProvisionedUser
+	}{
+		{"spec.permissionLevel", local(level(administrator)), local()},
+		{"spec.suspend", local(level(administrator)), local(level(administrator), suspended)},
+		{"spec.active", local(level(administrator)), local(level(administrator), inactive)},
+		{"spec.remoteIdentity", local(level(administrator)), local(level(administrator), remote("system:admin"))},
+		{"spec.userName", local(level(administrator)), local(level(administrator), userName("bob"))},
+		{"spec.type", local(level(administrator)), local(level(administrator), robot)},
+	} {
+		if got := removalPath(changeOf(tc.old, tc.new)).String(); got != tc.want {
+			t.Errorf("the path is %s, want %s", got, tc.want)
+		}
 	}
 }

@@ -74,7 +74,7 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		return nil, err
 	}
 	if o.Webhooks {
-		if err := webhook.SetupWithManager(mgr); err != nil {
+		if err := webhook.SetupWithManager(ctx, mgr); err != nil {
 			return nil, err
 		}
 	}

@@ -89,33 +89,35 @@ func (c *Cluster) aim(configuration *unstructured.Unstructured, port int) error 
 	return unstructured.SetNestedSlice(configuration.Object, webhooks, "webhooks")
 }
 
-// probes are writes that the webhooks of each kind have a say in.
-var probes = map[string]string{
-	"MutatingWebhookConfiguration": `
+// probe is a write that the webhooks of a kind have a say in, and how the paths of
+// these webhooks begin: those that change an object are asked before the others.
+type probe struct{ path, manifest string }
+
+var probes = map[string]probe{
+	"MutatingWebhookConfiguration": {"/mutate-", `
 apiVersion: identity.rollcall.dev/v1alpha1
 kind: RoleAttachment
 metadata: {name: probe}
 spec: {user: probe, role: probe}
-`,
-	"ValidatingWebhookConfiguration": `
+`},
+	"ValidatingWebhookConfiguration": {"/validate-", `
 apiVersion: identity.rollcall.dev/v1alpha1
-kind: AccessRule
+kind: IdentityProvider
 metadata: {name: probe}
-spec: {role: probe, roleRef: {kind: ClusterRole, name: view}, clusterWide: true}
-`,
+`},
 }
 
 // waitForWebhook returns when the API server, which learns of a configuration a
 // moment after it was written, tries to call the webhook. Nothing serves it yet.
-func (c *Cluster) waitForWebhook(ctx context.Context, text string) error {
-	objects, err := decode([]byte(text))
+func (c *Cluster) waitForWebhook(ctx context.Context, p probe) error {
+	objects, err := decode([]byte(p.manifest))
 	if err != nil {
 		return err
 	}
 	var last error
 	err = wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
 		last = c.client.Create(ctx, objects[0].DeepCopy(), client.DryRunAll)
-		return last != nil && strings.Contains(last.Error(), "failed calling webhook"), nil
+		return last != nil && strings.Contains(last.Error(), "failed calling webhook") && strings.Contains(last.Error(), p.path), nil
 	})
 	if err != nil {
 		return errors.Join(err, last)

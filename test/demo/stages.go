@@ -372,7 +372,7 @@ spec: {userName: build-robot, type: ServiceAccount, serviceAccountRef: {namespac
 ---
 apiVersion: identity.rollcall.dev/v1alpha1
 kind: ProvisionedUser
-metadata: {name: vendor-support}
+metadata: {name: support--vendor.example}
 spec: {userName: support@vendor.example, displayName: Vendor Support}
 ---
 apiVersion: identity.rollcall.dev/v1alpha1

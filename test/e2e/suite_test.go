@@ -26,6 +26,7 @@ func TestEndToEnd(t *testing.T) {
 	klog.SetOutput(io.Discard)
 	klog.LogToStderr(false)
 	SetDefaultEventuallyTimeout(timeout)
+	EnforceDefaultTimeoutsWhenUsingContexts()
 	SetDefaultEventuallyPollingInterval(interval)
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "End to end")

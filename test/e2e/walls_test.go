@@ -63,7 +63,7 @@ var _ = Describe("Walls", func() {
 		Expect(shared.Apply(ctx, fmt.Sprintf(`
 apiVersion: identity.rollcall.dev/v1alpha1
 kind: ProvisionedUser
-metadata: {name: %s-robot}
+metadata: {name: robot--%s.example.com}
 spec: {userName: %q, id: 11111111-1111-4111-8111-%012d}
 `, mine.name, mine.upn("robot"), worlds.Load()))).To(Succeed())
 		local := user(ctx, Default, mine.upn("robot"))
@@ -85,7 +85,7 @@ spec: {userName: %q, id: 11111111-1111-4111-8111-%012d}
 		Expect(shared.Apply(ctx, fmt.Sprintf(`
 apiVersion: identity.rollcall.dev/v1alpha1
 kind: ProvisionedUser
-metadata: {name: %[1]s-local}
+metadata: {name: local--%[1]s.example.com}
 spec: {userName: %[2]q}
 ---
 apiVersion: identity.rollcall.dev/v1alpha1
@@ -93,7 +93,7 @@ kind: ProvisionedRole
 metadata: {name: %[1]s-locals}
 spec: {displayName: %[1]s Locals}
 `, mine.name, mine.upn("local")))).To(Succeed())
-		out, err := shared.Kubectl(ctx, "get", "provisioneduser", mine.name+"-local", "--no-headers")
+		out, err := shared.Kubectl(ctx, "get", "provisioneduser", "local--"+mine.name+".example.com", "--no-headers")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(out).To(ContainSubstring(mine.upn("local")))
 		Eventually(func(g Gomega) {
