@@ -22,7 +22,7 @@ import (
 // stand in for memberships. Making them takes the right to attach.
 //
 // +kubebuilder:rbac:groups=identity.rollcall.dev,resources=roleattachments,verbs=create
-// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedroles,verbs=patch;attach
+// +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedroles,verbs=patch
 // +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedusers,verbs=patch
 
 // settle is how long to wait for the cache: for what was just written, or for

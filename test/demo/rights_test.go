@@ -24,6 +24,9 @@ var unasked = []struct {
 }{
 	{"asked by the API server itself, of whoever binds a role", []string{
 		"bind clusterroles.rbac.authorization.k8s.io edit",
+		"bind clusterroles.rbac.authorization.k8s.io rollcall-administrator",
+		"bind clusterroles.rbac.authorization.k8s.io rollcall-auditor",
+		"bind clusterroles.rbac.authorization.k8s.io rollcall-team-leader",
 		"bind clusterroles.rbac.authorization.k8s.io view",
 	}},
 	{"asked by the API server itself, of whoever makes an object that blocks the deletion of its owner", []string{
@@ -31,6 +34,11 @@ var unasked = []struct {
 	}},
 	{"tombstones are deleted when their retention is over, after thirty days", []string{
 		"delete provisionedusers.identity.rollcall.dev",
+	}},
+	{"nobody is released from an identity provider in the demo, no attachment waits for a role, and none is thirty days old", []string{
+		"create roleattachments.identity.rollcall.dev",
+		"delete roleattachments.identity.rollcall.dev",
+		"patch roleattachments.identity.rollcall.dev",
 	}},
 	{"no rule that binds in the whole cluster ends in the demo", []string{
 		"delete clusterrolebindings.rbac.authorization.k8s.io",
@@ -48,6 +56,7 @@ var unasked = []struct {
 		"list roleattachments.identity.rollcall.dev",
 		"list rolebindings.rbac.authorization.k8s.io",
 		"list secrets in rollcall-system",
+		"list serviceaccounts",
 	}},
 	{"no more than list gives; it is asked where the cache is in doubt, as between two writers", []string{
 		"get accessrules.identity.rollcall.dev",
@@ -59,6 +68,7 @@ var unasked = []struct {
 		"get roleattachments.identity.rollcall.dev",
 		"get rolebindings.rbac.authorization.k8s.io",
 		"get secrets in rollcall-system",
+		"get serviceaccounts",
 	}},
 }
 
