@@ -245,6 +245,70 @@ var _ = Describe("An identity provider that is deleted", func() {
 		}, NodeTimeout(6*patience))
 	})
 
+	It("counts a suspension on top of those that the cache has not heard of", func(ctx SpecContext) {
+		s := newStage(ctx)
+		u := s.user("alice", s.role)
+		Expect(idp.Create(ctx, u)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, u).Status.RoleCount).To(BeEquivalentTo(1))
+		}, patience, interval).Should(Succeed())
+		p := s.held(ctx, v1alpha1.DeletionSuspend)
+		caughtUp := lag.begin("provisionedusers")
+		for _, change := range []func(*v1alpha1.ProvisionedUser){suspend, restore} {
+			before := u.DeepCopy()
+			change(u)
+			Expect(idp.Patch(ctx, u, client.MergeFrom(before))).To(Succeed())
+		}
+		Expect(admin.Delete(ctx, p)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(condition(g, fetch(ctx, g, p).Status.Conditions, v1alpha1.ConditionReady).Message).To(ContainSubstring("1 user and 0 roles"))
+		}, patience, interval).Should(Succeed())
+		caughtUp()
+		expectGone(ctx, p)
+		Expect(fetch(ctx, Default, u).Spec).To(And(HaveField("Suspensions", BeEquivalentTo(2)), HaveField("Active", HaveValue(BeFalse()))))
+	}, NodeTimeout(2*patience))
+
+	DescribeTable("reaches users of whom the cache has not heard", func(ctx SpecContext, policy v1alpha1.DeletionPolicy, done func(*v1alpha1.ProvisionedUser) bool) {
+		s := newStage(ctx)
+		p := s.held(ctx, policy)
+		caughtUp := lag.begin("provisionedusers")
+		u := s.user("alice", s.role)
+		Expect(idp.Create(ctx, u)).To(Succeed())
+		Expect(admin.Delete(ctx, p)).To(Succeed())
+		if policy == v1alpha1.DeletionSuspend {
+			// The API server's word is enough; a release waits for the cache.
+			expectGone(ctx, p)
+		}
+		caughtUp()
+		expectGone(ctx, p)
+		Expect(done(fetch(ctx, Default, u))).To(BeTrue())
+	},
+		Entry("to suspend them", v1alpha1.DeletionSuspend, access.SuspendedWithProvider, NodeTimeout(2*patience)),
+		Entry("to release them", v1alpha1.DeletionRelease, func(u *v1alpha1.ProvisionedUser) bool { return u.Spec.Provider == "" }, NodeTimeout(2*patience)))
+
+	It("stays with the policy Freeze until every name is written down that its rule made", func(ctx SpecContext) {
+		s := newStage(ctx)
+		s.newRule("pod-reader")
+		p := s.held(ctx, v1alpha1.DeletionFreeze)
+		patch(ctx, p, func(p *v1alpha1.IdentityProvider) { p.Spec.Subject.Prefix = "oidc:" })
+		u := s.user("alice", s.role)
+		outage.arm("/provisionedusers/"+u.Name+"/status", always, false)
+		DeferCleanup(outage.disarm)
+		bindings := s.witness(ctx)
+		Expect(idp.Create(ctx, u)).To(Succeed())
+		Eventually(bindings.now, patience, interval).Should(HaveLen(1))
+		before := bindings.now()
+		bindings.forget()
+		Expect(admin.Delete(ctx, p)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(condition(g, fetch(ctx, g, p).Status.Conditions, v1alpha1.ConditionReady).Message).To(Equal("deletionPolicy Freeze: 1 user and 0 roles are left"))
+		}, patience, interval).Should(Succeed())
+		outage.disarm()
+		expectGone(ctx, p)
+		Consistently(bindings.now, 500*time.Millisecond, interval).Should(Equal(before))
+		bindings.expectNoGap(before)
+	}, NodeTimeout(2*patience))
+
 	It("says how far its policy has come", func(ctx SpecContext) {
 		s := newStage(ctx)
 		u := s.user("alice", s.role)

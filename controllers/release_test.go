@@ -96,6 +96,32 @@ var _ = Describe("A release by annotation", func() {
 		bindings.expectNoGap(before)
 	}, NodeTimeout(2*patience))
 
+	DescribeTable("waits until what stands in for the membership is in force", func(ctx SpecContext, of func(*v1alpha1.ProvisionedUser) client.Object) {
+		s.ctx = ctx
+		s.newRule("pod-reader")
+		u := newMember(ctx, "alice", nil, s.role)
+		bindings := s.witness(ctx)
+		Eventually(bindings.now, patience, interval).Should(HaveLen(1))
+		before := bindings.now()
+		bindings.forget()
+		caughtUp := lag.begin("roleattachments")
+		o := of(u)
+		patch(ctx, o, release[client.Object])
+		Eventually(func(g Gomega) { g.Expect(attachmentsOf(ctx, g, u)).To(HaveLen(1)) }, patience, interval).Should(Succeed())
+		Consistently(func(g Gomega) {
+			g.Expect(fetch(ctx, g, o).GetAnnotations()).To(HaveKey(v1alpha1.ReleaseAnnotation))
+		}, 300*time.Millisecond, interval).Should(Succeed())
+		caughtUp()
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, o).GetAnnotations()).NotTo(HaveKey(v1alpha1.ReleaseAnnotation))
+		}, patience, interval).Should(Succeed())
+		Consistently(bindings.now, 300*time.Millisecond, interval).Should(Equal(before))
+		bindings.expectNoGap(before)
+		Expect(attachmentsOf(ctx, Default, u)).To(HaveLen(1))
+	},
+		Entry("of a user", func(u *v1alpha1.ProvisionedUser) client.Object { return u }, NodeTimeout(2*patience)),
+		Entry("of a role", func(*v1alpha1.ProvisionedUser) client.Object { return s.role }, NodeTimeout(2*patience)))
+
 	It("takes nothing for granted that an administrator has given an end", func(ctx SpecContext) {
 		s.ctx = ctx
 		s.newRule("pod-reader")
