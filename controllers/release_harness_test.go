@@ -23,15 +23,6 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/manager"
 )
 
-// provisioning is a client under the manager's own rights, which alone may write
-// what identity providers own.
-func provisioning() client.Client {
-	GinkgoHelper()
-	c, err := client.New(control.Manager(), client.Options{Scheme: manager.Scheme()})
-	Expect(err).NotTo(HaveOccurred())
-	return c
-}
-
 // grant is one subject that a rule binds.
 type grant struct{ rule, subject string }
 
