@@ -87,6 +87,7 @@ func newWorld(ctx context.Context, random *rand.Rand) *world {
 		if chance(.1) {
 			inactive, deleted := false, metav1.NewTime(now.Now().Truncate(time.Second))
 			u.Spec.Active, u.Spec.DeprovisionedAt = &inactive, &deleted
+			u.Spec.Memberships = nil // as the deletion through SCIM leaves it
 		}
 		Expect(operator.Create(ctx, u)).To(Succeed())
 		w.users = append(w.users, u)
