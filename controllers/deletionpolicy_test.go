@@ -27,7 +27,7 @@ type world struct {
 	grants map[grant]bool
 }
 
-func newWorld(ctx context.Context, random *rand.Rand, idp client.Client) *world {
+func newWorld(ctx context.Context, random *rand.Rand) *world {
 	GinkgoHelper()
 	w := &world{stage: newStage(ctx), grants: make(map[grant]bool)}
 	chance := func(p float64) bool { return random.Float64() < p }
@@ -49,7 +49,7 @@ func newWorld(ctx context.Context, random *rand.Rand, idp client.Client) *world 
 				Provider: w.provider, ID: uuid.NewString(), DisplayName: name + " " + w.id, UnresolvedMembers: []string{"nested"},
 			},
 		}
-		Expect(idp.Create(ctx, role)).To(Succeed())
+		Expect(operator.Create(ctx, role)).To(Succeed())
 		w.roles = append(w.roles, role)
 	}
 	everyRole := append([]*v1alpha1.ProvisionedRole{w.local}, w.roles...)
@@ -59,15 +59,18 @@ func newWorld(ctx context.Context, random *rand.Rand, idp client.Client) *world 
 	}
 	for _, name := range []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"} {
 		u := w.user(name)
-		u.Spec.Memberships = make(map[string]v1alpha1.Membership)
+		memberships := make(map[string]v1alpha1.Membership)
 		u.Spec.Suspensions = random.Int64N(3)
 		for _, role := range w.roles {
 			if chance(.5) {
-				u.Spec.Memberships[role.Spec.ID] = v1alpha1.Membership{}
+				memberships[role.Spec.ID] = v1alpha1.Membership{}
 			}
 		}
 		if chance(.2) {
-			u.Spec.Memberships[uuid.NewString()] = v1alpha1.Membership{} // of a role that is gone
+			memberships[uuid.NewString()] = v1alpha1.Membership{} // of a role that is gone
+		}
+		if len(memberships) > 0 {
+			u.Spec.Memberships = memberships
 		}
 		if chance(.8) {
 			u.Spec.Emails = []v1alpha1.Email{{Value: name + "@mail." + w.id + ".example.com"}}
@@ -84,8 +87,9 @@ func newWorld(ctx context.Context, random *rand.Rand, idp client.Client) *world 
 		if chance(.1) {
 			inactive, deleted := false, metav1.NewTime(now.Now().Truncate(time.Second))
 			u.Spec.Active, u.Spec.DeprovisionedAt = &inactive, &deleted
+			u.Spec.Memberships = nil // as the deletion through SCIM leaves it
 		}
-		Expect(idp.Create(ctx, u)).To(Succeed())
+		Expect(operator.Create(ctx, u)).To(Succeed())
 		w.users = append(w.users, u)
 		var attachments []*v1alpha1.RoleAttachment
 		for _, role := range everyRole {
@@ -109,15 +113,12 @@ func newWorld(ctx context.Context, random *rand.Rand, idp client.Client) *world 
 }
 
 var _ = Describe("An identity provider that is deleted", func() {
-	var idp client.Client
-	BeforeEach(func() { idp = provisioning() })
-
 	Describe("whatever state its users are in", func() {
 		run := func(ctx SpecContext, policy v1alpha1.DeletionPolicy, seed uint64) (*world, *witness) {
 			GinkgoHelper()
 			seed += uint64(GinkgoRandomSeed()) //nolint:gosec // a seed, not a number
 			AddReportEntry("seed", seed)
-			w := newWorld(ctx, rand.New(rand.NewPCG(seed, 0)), idp) //nolint:gosec // repeatable, not secret
+			w := newWorld(ctx, rand.New(rand.NewPCG(seed, 0))) //nolint:gosec // repeatable, not secret
 			bindings := w.witness(ctx)
 			Eventually(bindings.now, patience, interval).Should(Equal(w.grants))
 			bindings.forget()
@@ -191,8 +192,8 @@ var _ = Describe("An identity provider that is deleted", func() {
 			other = s.newRole("other")
 			active, inactive = s.user("alice", s.role, other), s.user("bob", s.role)
 			suspend(inactive)
-			Expect(idp.Create(ctx, active)).To(Succeed())
-			Expect(idp.Create(ctx, inactive)).To(Succeed())
+			Expect(operator.Create(ctx, active)).To(Succeed())
+			Expect(operator.Create(ctx, inactive)).To(Succeed())
 			s.newRule("pod-reader")
 			return s, active, inactive, other
 		}
@@ -245,10 +246,74 @@ var _ = Describe("An identity provider that is deleted", func() {
 		}, NodeTimeout(6*patience))
 	})
 
+	It("counts a suspension on top of those that the cache has not heard of", func(ctx SpecContext) {
+		s := newStage(ctx)
+		u := s.user("alice", s.role)
+		Expect(operator.Create(ctx, u)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, u).Status.RoleCount).To(BeEquivalentTo(1))
+		}, patience, interval).Should(Succeed())
+		p := s.held(ctx, v1alpha1.DeletionSuspend)
+		caughtUp := lag.begin("provisionedusers")
+		for _, change := range []func(*v1alpha1.ProvisionedUser){suspend, restore} {
+			before := u.DeepCopy()
+			change(u)
+			Expect(operator.Patch(ctx, u, client.MergeFrom(before))).To(Succeed())
+		}
+		Expect(admin.Delete(ctx, p)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(condition(g, fetch(ctx, g, p).Status.Conditions, v1alpha1.ConditionReady).Message).To(ContainSubstring("1 user and 0 roles"))
+		}, patience, interval).Should(Succeed())
+		caughtUp()
+		expectGone(ctx, p)
+		Expect(fetch(ctx, Default, u).Spec).To(And(HaveField("Suspensions", BeEquivalentTo(2)), HaveField("Active", HaveValue(BeFalse()))))
+	}, NodeTimeout(2*patience))
+
+	DescribeTable("reaches users of whom the cache has not heard", func(ctx SpecContext, policy v1alpha1.DeletionPolicy, done func(*v1alpha1.ProvisionedUser) bool) {
+		s := newStage(ctx)
+		p := s.held(ctx, policy)
+		caughtUp := lag.begin("provisionedusers")
+		u := s.user("alice", s.role)
+		Expect(operator.Create(ctx, u)).To(Succeed())
+		Expect(admin.Delete(ctx, p)).To(Succeed())
+		if policy == v1alpha1.DeletionSuspend {
+			// The API server's word is enough; a release waits for the cache.
+			expectGone(ctx, p)
+		}
+		caughtUp()
+		expectGone(ctx, p)
+		Expect(done(fetch(ctx, Default, u))).To(BeTrue())
+	},
+		Entry("to suspend them", v1alpha1.DeletionSuspend, access.SuspendedWithProvider, NodeTimeout(2*patience)),
+		Entry("to release them", v1alpha1.DeletionRelease, func(u *v1alpha1.ProvisionedUser) bool { return u.Spec.Provider == "" }, NodeTimeout(2*patience)))
+
+	It("stays with the policy Freeze until every name is written down that its rule made", func(ctx SpecContext) {
+		s := newStage(ctx)
+		s.newRule("pod-reader")
+		p := s.held(ctx, v1alpha1.DeletionFreeze)
+		patch(ctx, p, func(p *v1alpha1.IdentityProvider) { p.Spec.Subject.Prefix = "oidc:" })
+		u := s.user("alice", s.role)
+		outage.arm("/provisionedusers/"+u.Name+"/status", always, false)
+		DeferCleanup(outage.disarm)
+		bindings := s.witness(ctx)
+		Expect(operator.Create(ctx, u)).To(Succeed())
+		Eventually(bindings.now, patience, interval).Should(HaveLen(1))
+		before := bindings.now()
+		bindings.forget()
+		Expect(admin.Delete(ctx, p)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(condition(g, fetch(ctx, g, p).Status.Conditions, v1alpha1.ConditionReady).Message).To(Equal("deletionPolicy Freeze: 1 user and 0 roles are left"))
+		}, patience, interval).Should(Succeed())
+		outage.disarm()
+		expectGone(ctx, p)
+		Consistently(bindings.now, 500*time.Millisecond, interval).Should(Equal(before))
+		bindings.expectNoGap(before)
+	}, NodeTimeout(2*patience))
+
 	It("says how far its policy has come", func(ctx SpecContext) {
 		s := newStage(ctx)
 		u := s.user("alice", s.role)
-		Expect(idp.Create(ctx, u)).To(Succeed())
+		Expect(operator.Create(ctx, u)).To(Succeed())
 		p := s.held(ctx, v1alpha1.DeletionRelease)
 		patch(ctx, p, func(p *v1alpha1.IdentityProvider) { p.Finalizers = append(p.Finalizers, "example.com/hold") })
 		Expect(admin.Delete(ctx, p)).To(Succeed())

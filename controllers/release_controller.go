@@ -3,9 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sync"
-	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -83,22 +80,7 @@ func (r *releaser) clear(ctx context.Context, o client.Object) error {
 }
 
 // roleReleaser releases roles by annotation.
-type roleReleaser struct {
-	*releaser
-	requestTimeout time.Duration
-	// late are released roles to which a SCIM request that was under way may have
-	// added a member since: name to former.
-	late sync.Map
-}
-
-// former is what a released role was.
-type former struct {
-	role *v1alpha1.ProvisionedRole
-	// members are the users whom attachments were made for.
-	members map[string]bool
-	// until is when no SCIM request can be under way that knows the role.
-	until time.Time
-}
+type roleReleaser struct{ *releaser }
 
 func (r *roleReleaser) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
@@ -115,17 +97,17 @@ func (r *roleReleaser) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Re
 	case err != nil:
 		return ctrl.Result{}, err
 	case role == nil:
-		r.late.Delete(req.Name)
 		r.made.forget(func(a *v1alpha1.RoleAttachment) bool { return a.Spec.Role == req.Name })
 		return ctrl.Result{}, nil
-	case role.Spec.Provider == "" && asked(role):
-		return r.again(r.clear(ctx, role))
-	case role.Spec.Provider == "":
-		return r.latecomers(ctx, role)
 	case !asked(role):
-		return ctrl.Result{}, r.unmake(ctx, func(a *v1alpha1.RoleAttachment) bool { return a.Spec.Role == role.Name })
+		return ctrl.Result{}, r.unmake(ctx, func(a *v1alpha1.RoleAttachment) bool {
+			return role.Spec.Provider != "" && a.Spec.Role == role.Name
+		})
+	case role.Spec.Provider == "":
+		return r.again(r.clear(ctx, role))
 	}
-	if err := r.role(ctx, role); err != nil {
+	done, err := r.role(ctx, role)
+	if err != nil || done {
 		return r.again(err)
 	}
 	return ctrl.Result{RequeueAfter: settle}, nil
@@ -133,22 +115,23 @@ func (r *roleReleaser) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Re
 
 // role takes a role one step on its way to a local one. The members stay with
 // their identity provider, but it can't give them a local role: attachments do.
-func (r *roleReleaser) role(ctx context.Context, role *v1alpha1.ProvisionedRole) error {
+// Their memberships are swept like those in a role that is gone. That is also what
+// becomes of one which a SCIM request adds in the last moment.
+func (r *roleReleaser) role(ctx context.Context, role *v1alpha1.ProvisionedRole) (done bool, err error) {
 	ready, members, err := r.substituteMembers(ctx, role)
 	if err != nil || !ready {
-		return err
+		return false, err
 	}
 	if err := r.unmake(ctx, func(a *v1alpha1.RoleAttachment) bool {
 		return a.Spec.Role == role.Name && !members[a.Spec.User]
 	}); err != nil {
-		return err
+		return false, err
 	}
 	if err := r.writeRole(ctx, role); err != nil {
-		return err
+		return false, err
 	}
 	r.made.forget(func(a *v1alpha1.RoleAttachment) bool { return a.Spec.Role == role.Name })
-	r.late.Store(role.Name, former{role: role, members: members, until: time.Now().Add(r.requestTimeout)})
-	return nil
+	return true, nil
 }
 
 // substituteMembers makes attachments for the members of a role: those of the
@@ -192,35 +175,4 @@ func (r *roleReleaser) substituteEach(ctx context.Context, users []*v1alpha1.Pro
 		ready = ready && there && known
 	}
 	return ready, members, nil
-}
-
-// latecomers gives those an attachment whom a SCIM request added to a role while
-// it was released, until there can be no such request any more.
-func (r *roleReleaser) latecomers(ctx context.Context, role *v1alpha1.ProvisionedRole) (ctrl.Result, error) {
-	value, ok := r.late.Load(role.Name)
-	if !ok {
-		return ctrl.Result{}, nil
-	}
-	was, _ := value.(former)
-	if wait := time.Until(was.until); wait > 0 {
-		return ctrl.Result{RequeueAfter: wait}, nil
-	}
-	if was.role.Spec.ID == role.Spec.ID {
-		all, err := r.Providers(ctx)
-		if err != nil {
-			return ctrl.Result{}, err
-		}
-		users, err := r.liveUsers(ctx, was.role.Spec.Provider)
-		if err != nil {
-			return ctrl.Result{}, err
-		}
-		users = slices.DeleteFunc(users, func(u *v1alpha1.ProvisionedUser) bool {
-			return was.members[u.Name] // somebody may have detached them since
-		})
-		if _, _, err := r.substituteEach(ctx, users, all, was.role); err != nil {
-			return ctrl.Result{}, err
-		}
-	}
-	r.late.Delete(role.Name)
-	return ctrl.Result{}, nil
 }

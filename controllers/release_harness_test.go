@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 
@@ -20,15 +22,6 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/manager"
 )
-
-// provisioning is a client under the manager's own rights, which alone may write
-// what identity providers own.
-func provisioning() client.Client {
-	GinkgoHelper()
-	c, err := client.New(control.Manager(), client.Options{Scheme: manager.Scheme()})
-	Expect(err).NotTo(HaveOccurred())
-	return c
-}
 
 // grant is one subject that a rule binds.
 type grant struct{ rule, subject string }
@@ -152,10 +145,10 @@ func (f *fault) disarm() bool {
 func (f *fault) strikes(r *http.Request) (strikes, answered bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	path := r.URL.Path
-	concerned := strings.Contains(path, f.stage) || (f.nth != always && r.Method == http.MethodPost && strings.HasSuffix(path, "/roleattachments"))
+	target := r.URL.Path
+	concerned := strings.Contains(target, f.stage) || (f.nth != always && r.Method == http.MethodPost && strings.HasSuffix(target, "/roleattachments"))
 	if f.stage == "" || r.Method == http.MethodGet || !concerned ||
-		!strings.Contains(path, v1alpha1.GroupVersion.Group) || strings.HasSuffix(path, "/status") {
+		!strings.Contains(target, v1alpha1.GroupVersion.Group) || strings.HasSuffix(target, "/status") != strings.HasSuffix(f.stage, "/status") {
 		return false, false
 	}
 	f.seen++
@@ -178,6 +171,66 @@ func (f *fault) wrap(next http.RoundTripper) http.RoundTripper {
 		}
 		return response, err
 	})
+}
+
+// delay holds back what the manager's cache hears of one kind.
+type delay struct {
+	mu       sync.Mutex
+	resource string
+	over     chan struct{}
+}
+
+// lag is what the suite's manager suffers.
+var lag = &delay{}
+
+// begin holds back the events of a resource until the returned function is called,
+// or the spec ends.
+func (d *delay) begin(resource string) (end func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	over := make(chan struct{})
+	d.resource, d.over = resource, over
+	end = sync.OnceFunc(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.resource = ""
+		close(over)
+	})
+	DeferCleanup(end)
+	return end
+}
+
+// wait returns when the events of a resource may pass.
+func (d *delay) wait(resource string) {
+	d.mu.Lock()
+	over := d.over
+	held := d.resource == resource
+	d.mu.Unlock()
+	if held {
+		<-over
+	}
+}
+
+func (d *delay) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		response, err := next.RoundTrip(r)
+		if err == nil && r.URL.Query().Get("watch") == "true" {
+			response.Body = &delayed{ReadCloser: response.Body, resource: path.Base(r.URL.Path)}
+		}
+		return response, err
+	})
+}
+
+// delayed is the stream of a watch.
+type delayed struct {
+	io.ReadCloser
+	resource string
+}
+
+func (d *delayed) Read(p []byte) (int, error) {
+	n, err := d.ReadCloser.Read(p)
+	lag.wait(d.resource)
+	return n, err
 }
 
 // end deletes the stage's provider by a policy, once the finalizer holds it.

@@ -20,14 +20,8 @@ func release[T client.Object](o T) {
 }
 
 var _ = Describe("A release by annotation", func() {
-	var (
-		idp client.Client
-		s   *stage
-	)
-	BeforeEach(func(ctx SpecContext) {
-		idp = provisioning()
-		s = newStage(ctx)
-	}, NodeTimeout(patience))
+	var s *stage
+	BeforeEach(func(ctx SpecContext) { s = newStage(ctx) }, NodeTimeout(patience))
 
 	newMember := func(ctx SpecContext, name string, change func(*v1alpha1.ProvisionedUser), roles ...*v1alpha1.ProvisionedRole) *v1alpha1.ProvisionedUser {
 		GinkgoHelper()
@@ -35,7 +29,7 @@ var _ = Describe("A release by annotation", func() {
 		if change != nil {
 			change(u)
 		}
-		Expect(idp.Create(ctx, u)).To(Succeed())
+		Expect(operator.Create(ctx, u)).To(Succeed())
 		return u
 	}
 
@@ -96,6 +90,32 @@ var _ = Describe("A release by annotation", func() {
 		bindings.expectNoGap(before)
 	}, NodeTimeout(2*patience))
 
+	DescribeTable("waits until what stands in for the membership is in force", func(ctx SpecContext, of func(*v1alpha1.ProvisionedUser) client.Object) {
+		s.ctx = ctx
+		s.newRule("pod-reader")
+		u := newMember(ctx, "alice", nil, s.role)
+		bindings := s.witness(ctx)
+		Eventually(bindings.now, patience, interval).Should(HaveLen(1))
+		before := bindings.now()
+		bindings.forget()
+		caughtUp := lag.begin("roleattachments")
+		o := of(u)
+		patch(ctx, o, release[client.Object])
+		Eventually(func(g Gomega) { g.Expect(attachmentsOf(ctx, g, u)).To(HaveLen(1)) }, patience, interval).Should(Succeed())
+		Consistently(func(g Gomega) {
+			g.Expect(fetch(ctx, g, o).GetAnnotations()).To(HaveKey(v1alpha1.ReleaseAnnotation))
+		}, 300*time.Millisecond, interval).Should(Succeed())
+		caughtUp()
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, o).GetAnnotations()).NotTo(HaveKey(v1alpha1.ReleaseAnnotation))
+		}, patience, interval).Should(Succeed())
+		Consistently(bindings.now, 300*time.Millisecond, interval).Should(Equal(before))
+		bindings.expectNoGap(before)
+		Expect(attachmentsOf(ctx, Default, u)).To(HaveLen(1))
+	},
+		Entry("of a user", func(u *v1alpha1.ProvisionedUser) client.Object { return u }, NodeTimeout(2*patience)),
+		Entry("of a role", func(*v1alpha1.ProvisionedUser) client.Object { return s.role }, NodeTimeout(2*patience)))
+
 	It("takes nothing for granted that an administrator has given an end", func(ctx SpecContext) {
 		s.ctx = ctx
 		s.newRule("pod-reader")
@@ -110,7 +130,11 @@ var _ = Describe("A release by annotation", func() {
 		Expect(admin.Get(ctx, client.ObjectKeyFromObject(s.role), s.role)).To(Succeed())
 		adopted := s.role.DeepCopy()
 		adopted.Spec.Provider = s.provider
-		Expect(idp.Patch(ctx, adopted, client.MergeFrom(s.role))).To(Succeed())
+		Expect(operator.Patch(ctx, adopted, client.MergeFrom(s.role))).To(Succeed())
+		Expect(fetch(ctx, Default, u).Spec.Memberships).To(BeEmpty(), "the membership ended with the first release")
+		patch(ctx, u, func(u *v1alpha1.ProvisionedUser) {
+			u.Spec.Memberships = map[string]v1alpha1.Membership{s.role.Spec.ID: {}}
+		})
 		patch(ctx, s.role, release)
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, s.role).Spec.Provider).To(BeEmpty())
@@ -143,7 +167,7 @@ var _ = Describe("A release by annotation", func() {
 		Eventually(func(g Gomega) { g.Expect(attachmentsOf(ctx, g, u)).To(HaveLen(1)) }, patience, interval).Should(Succeed())
 		member := u.DeepCopy()
 		u.Spec.Memberships = nil
-		Expect(idp.Patch(ctx, u, client.MergeFrom(member))).To(Succeed())
+		Expect(operator.Patch(ctx, u, client.MergeFrom(member))).To(Succeed())
 		Eventually(func(g Gomega) { g.Expect(attachmentsOf(ctx, g, u)).To(BeEmpty()) }, patience, interval).Should(Succeed())
 		outage.disarm()
 		Eventually(func(g Gomega) { g.Expect(fetch(ctx, g, u).Spec.Provider).To(BeEmpty()) }, patience, interval).Should(Succeed())
@@ -207,9 +231,8 @@ var _ = Describe("An attachment", func() {
 
 	It("goes when its retention is over, counted from its end or its making, not before", func(ctx SpecContext) {
 		s.ctx = ctx
-		idp := provisioning()
 		u := s.user("alice", s.role)
-		Expect(idp.Create(ctx, u)).To(Succeed())
+		Expect(operator.Create(ctx, u)).To(Succeed())
 		past, soon := metav1.NewTime(time.Now().Add(-1000*time.Hour)), metav1.NewTime(time.Now().Add(24*time.Hour))
 		over := s.newAttachment(u, s.role, func(a *v1alpha1.RoleAttachment) { a.Spec.ExpiresAt = &past })
 		ending := s.newAttachment(u, s.role, func(a *v1alpha1.RoleAttachment) { a.Spec.ExpiresAt = &soon })
@@ -228,7 +251,9 @@ var _ = Describe("An attachment", func() {
 		state(ending, v1alpha1.AttachmentExpired)
 
 		now.shift(24 * time.Hour)
-		patch(ctx, ending, func(a *v1alpha1.RoleAttachment) { a.Spec.Reason = "and again" })
+		touched := ending.DeepCopy()
+		touched.Spec.Reason = "and again"
+		Expect(client.IgnoreNotFound(admin.Patch(ctx, touched, client.MergeFrom(ending)))).To(Succeed())
 		patch(ctx, forGood, func(a *v1alpha1.RoleAttachment) { a.Spec.Reason = "and again" })
 		expectGone(ctx, ending)
 		Expect(fetch(ctx, Default, forGood).DeletionTimestamp).To(BeNil())
@@ -247,7 +272,7 @@ var _ = Describe("An attachment", func() {
 			g.Expect(fetch(ctx, g, a).Spec.RoleID).To(Equal(role.Spec.ID))
 			g.Expect(a.Status.State).To(Equal(v1alpha1.AttachmentActive))
 		}, patience, interval).Should(Succeed())
-		Expect(admin.Delete(ctx, role)).To(Succeed())
+		remove(ctx, role)
 		s.newRole("later")
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, a).Status).To(And(

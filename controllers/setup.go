@@ -105,7 +105,7 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 			interval: o.ProviderInterval, contacts: o.Contacts, contactEvents: o.ContactEvents,
 		}).setup},
 		{"user release", (&userReleaser{&releaser{base: base.fork()}}).setup},
-		{"role release", (&roleReleaser{releaser: &releaser{base: base.fork()}, requestTimeout: o.RequestTimeout}).setup},
+		{"role release", (&roleReleaser{&releaser{base: base.fork()}}).setup},
 		{"deletion policy", (&deletionPolicyReconciler{
 			base: base.fork(), releaser: &releaser{base: base.fork()}, contacts: o.Contacts, requestTimeout: o.RequestTimeout,
 		}).setup},

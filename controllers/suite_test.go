@@ -70,6 +70,7 @@ func startManager(ctx context.Context, c *cluster.Cluster, options ctrlconfig.Co
 	config.QPS = -1
 	config.Wrap(wrap)
 	config.Wrap(outage.wrap)
+	config.Wrap(lag.wrap)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:     manager.Scheme(),
 		Cache:      manager.CacheOptions(cluster.Namespace),
