@@ -5,6 +5,7 @@ package webhook_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -147,6 +148,10 @@ var _ = Describe("A permission level", func() {
 			g.Expect(read(ctx, "prefixed-user", &v1alpha1.ProvisionedUser{}).Status.Subject).To(Equal("c:prefixed-user"))
 		}).WithContext(ctx).Should(Succeed())
 		Expect(editor.Delete(ctx, provider("c:"))).To(Succeed())
+		Eventually(func(g Gomega) { // its deletionPolicy is carried out first
+			err := admin.Get(ctx, client.ObjectKey{Name: "prefixed"}, &v1alpha1.IdentityProvider{})
+			g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		}).WithContext(ctx).Should(Succeed())
 		Eventually(func(g Gomega) {
 			g.Expect(editor.Create(ctx, provider("d:"))).To(refusedWith("may not assign the level Auditor"))
 		}).WithContext(ctx).Should(Succeed())
