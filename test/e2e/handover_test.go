@@ -51,7 +51,8 @@ var _ = Describe("An identity provider that is deleted", func() {
 		Eventually(func(g Gomega) {
 			err := shared.Client().Get(ctx, client.ObjectKeyFromObject(p), p)
 			g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-		}).WithContext(ctx).Should(Succeed())
+			// It waits for the SCIM requests that may still be under way.
+		}).WithContext(ctx).WithTimeout(time.Minute).Should(Succeed())
 		for _, name := range []string{"ann", "ben", "cho"} {
 			user(ctx, Default, w.upn(name)) // people are never deleted with it
 		}
