@@ -116,9 +116,9 @@ var _ = Describe("An identity provider that is deleted", func() {
 	Describe("whatever state its users are in", func() {
 		run := func(ctx SpecContext, policy v1alpha1.DeletionPolicy, seed uint64) (*world, *witness) {
 			GinkgoHelper()
-			seed += uint64(GinkgoRandomSeed()) //nolint:gosec // a seed, not a number
+			seed += uint64(GinkgoRandomSeed())
 			AddReportEntry("seed", seed)
-			w := newWorld(ctx, rand.New(rand.NewPCG(seed, 0))) //nolint:gosec // repeatable, not secret
+			w := newWorld(ctx, rand.New(rand.NewPCG(seed, 0)))
 			bindings := w.witness(ctx)
 			Eventually(bindings.now, patience, interval).Should(Equal(w.grants))
 			bindings.forget()
@@ -127,7 +127,7 @@ var _ = Describe("An identity provider that is deleted", func() {
 		}
 
 		DescribeTable("Release makes local ones of them without a gap", func(ctx SpecContext, seed int) {
-			w, bindings := run(ctx, v1alpha1.DeletionRelease, uint64(seed)) //nolint:gosec // small
+			w, bindings := run(ctx, v1alpha1.DeletionRelease, uint64(seed))
 			for _, before := range w.users {
 				u := fetch(ctx, Default, before.DeepCopy())
 				if before.Spec.DeprovisionedAt != nil {
@@ -152,7 +152,7 @@ var _ = Describe("An identity provider that is deleted", func() {
 			Entry("three", 3, NodeTimeout(2*patience)), Entry("four", 4, NodeTimeout(2*patience)))
 
 		DescribeTable("Freeze leaves them as they are without a gap", func(ctx SpecContext, seed int) {
-			w, bindings := run(ctx, v1alpha1.DeletionFreeze, uint64(seed)) //nolint:gosec // small
+			w, bindings := run(ctx, v1alpha1.DeletionFreeze, uint64(seed))
 			Consistently(bindings.now, 500*time.Millisecond, interval).Should(Equal(w.grants))
 			bindings.expectNoGap(w.grants)
 			for _, before := range w.users {
@@ -163,7 +163,7 @@ var _ = Describe("An identity provider that is deleted", func() {
 			Entry("three", 13, NodeTimeout(2*patience)))
 
 		DescribeTable("Suspend takes everything from them", func(ctx SpecContext, seed int) {
-			w, bindings := run(ctx, v1alpha1.DeletionSuspend, uint64(seed)) //nolint:gosec // small
+			w, bindings := run(ctx, v1alpha1.DeletionSuspend, uint64(seed))
 			Eventually(bindings.now, patience, interval).Should(BeEmpty())
 			for _, before := range w.users {
 				u := fetch(ctx, Default, before.DeepCopy())

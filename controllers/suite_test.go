@@ -86,7 +86,7 @@ func startManager(ctx context.Context, c *cluster.Cluster, options ctrlconfig.Co
 		RefusedRetry:     300 * time.Millisecond,
 		AuthorRecheck:    300 * time.Millisecond,
 	})).To(Succeed())
-	running, stop := context.WithCancel(context.Background())
+	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // longer than the node that starts it
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(running) }()
 	DeferCleanup(func() {
