@@ -207,7 +207,7 @@ func judge(status *v1alpha1.IdentityProviderStatus, p *v1alpha1.IdentityProvider
 
 // count queues a provider for counting, at most once an interval.
 func (r *providerReconciler) count(q queue, provider string) {
-	name := managedBy(provider)
+	name := access.ManagerOf(provider)
 	wait := countDelay
 	if last, ok := r.counted.Load(name); ok {
 		wait = max(wait, r.interval-time.Since(last.(time.Time)))

@@ -125,7 +125,7 @@ func (r *roleReconciler) observe(ctx context.Context, role *v1alpha1.Provisioned
 	}
 	status := role.Status.DeepCopy()
 	status.ObservedGeneration = role.Generation
-	status.ManagedBy = managedBy(role.Spec.Provider)
+	status.ManagedBy = access.ManagerOf(role.Spec.Provider)
 	status.Members, status.ActiveMembers, status.Bindings = members, active, 0
 	for _, rule := range rules {
 		status.Bindings += rule.Status.Bindings
@@ -223,11 +223,4 @@ func (r *roleReconciler) providerChanged(ctx context.Context, old, p *v1alpha1.I
 	for i := range roles.Items {
 		enqueue(q, idle, countDelay, roles.Items[i].Name)
 	}
-}
-
-func managedBy(provider string) string {
-	if provider == "" {
-		return v1alpha1.LocalManager
-	}
-	return provider
 }

@@ -112,7 +112,7 @@ func (r *userReconciler) report(ctx context.Context, f access.Facts, all roster.
 	status := u.Status.DeepCopy()
 	status.ObservedGeneration = u.Generation
 	status.State, status.Reason = standing.State, standing.Reason
-	status.ManagedBy = managedBy(u.Spec.Provider)
+	status.ManagedBy = access.ManagerOf(u.Spec.Provider)
 	status.Subject = subject.Name
 	status.Roles, status.Withheld = access.Roles(f), access.Withheld(f)
 	status.RoleCount = int32(len(status.Roles)) //nolint:gosec // bounded by the memberships of one user

@@ -6,14 +6,13 @@ import (
 	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
 )
 
 // ownRoles is how the names of the manager's own ClusterRoles start. RBAC lets
@@ -98,47 +97,16 @@ func (w *ruleWebhook) validate(ctx context.Context, r *v1alpha1.AccessRule) erro
 	if err != nil {
 		return err
 	}
-	for _, namespace := range bindScopes(r) {
-		ok, err := w.allowed(ctx, req.UserInfo, authorizationv1.ResourceAttributes{
-			Verb:      "bind",
-			Group:     rbacv1.GroupName,
-			Version:   "v1",
-			Resource:  roleResource(r.Spec.RoleRef.Kind),
-			Name:      r.Spec.RoleRef.Name,
-			Namespace: namespace,
-		})
+	for _, scope := range access.BindScopes(r) {
+		ok, err := w.allowed(ctx, req.UserInfo, access.BindAttributes(r, scope))
 		if err != nil {
 			return err
 		}
 		if !ok {
 			return invalid("AccessRule", r.Name, field.Forbidden(field.NewPath("spec", "roleRef"),
 				fmt.Sprintf("%q may not bind %s %q %s: an AccessRule can give only what its author may bind",
-					req.UserInfo.Username, r.Spec.RoleRef.Kind, r.Spec.RoleRef.Name, scopeWords(namespace))))
+					req.UserInfo.Username, r.Spec.RoleRef.Kind, r.Spec.RoleRef.Name, access.ScopeWords(scope))))
 		}
 	}
 	return nil
-}
-
-// bindScopes lists the namespaces in which the author must hold bind; "" is the
-// whole cluster. A selector can match any namespace, also later ones, so it
-// asks for the whole cluster.
-func bindScopes(r *v1alpha1.AccessRule) []string {
-	if r.Spec.ClusterWide || r.Spec.NamespaceSelector != nil {
-		return []string{""}
-	}
-	return r.Spec.Namespaces
-}
-
-func roleResource(kind v1alpha1.RoleRefKind) string {
-	if kind == v1alpha1.RoleKind {
-		return "roles"
-	}
-	return "clusterroles"
-}
-
-func scopeWords(namespace string) string {
-	if namespace == "" {
-		return "in every namespace"
-	}
-	return fmt.Sprintf("in namespace %q", namespace)
 }

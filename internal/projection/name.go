@@ -8,6 +8,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
@@ -138,13 +139,15 @@ func sourceOf(b metav1.Object, label string) (name string, ours bool) {
 }
 
 // Ours says whether a binding belongs to the source: by its labels, or, when
-// somebody took those off, by its controller.
-func (s Source) Ours(b metav1.Object) bool {
+// somebody took those off, by its controller. A level controls nothing: there it is
+// the name that we would give, for the level's own ClusterRole.
+func (s Source) Ours(b client.Object) bool {
 	if name, ok := sourceOf(b, s.label); ok {
 		return name == s.Name
 	}
 	if s.owner == nil {
-		return false
+		_, named := shardOf(s.family(), b.GetName())
+		return named && RoleRefOf(b) == s.RoleRef
 	}
 	controller := metav1.GetControllerOf(b)
 	return controller != nil && controller.UID == s.owner.UID

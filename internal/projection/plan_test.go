@@ -447,6 +447,26 @@ func TestOurs(t *testing.T) {
 	}
 }
 
+func TestOursOfALevel(t *testing.T) {
+	t.Parallel()
+	level, _ := projection.OfLevel(v1alpha1.LevelAuditor)
+	mine := projection.Declare(level, projection.Binding{Name: level.BindingName(0), Subjects: users(0, 1)})
+	mine.SetLabels(nil)
+	if !level.Ours(mine) {
+		t.Error("without its labels it still has its name and its ClusterRole")
+	}
+	mine.SetName("somebody-elses")
+	if level.Ours(mine) {
+		t.Error("another name is somebody else's, though the ClusterRole is the level's")
+	}
+	other, _ := projection.OfLevel(v1alpha1.LevelAdministrator)
+	foreign := projection.Declare(other, projection.Binding{Name: level.BindingName(0), Subjects: users(0, 1)})
+	foreign.SetLabels(nil)
+	if level.Ours(foreign) {
+		t.Error("a binding of another role is not this level's, whatever it is called")
+	}
+}
+
 func BenchmarkPlanUnchanged(b *testing.B) {
 	c := cluster{}
 	everybody := users(0, 10_000)
