@@ -116,6 +116,28 @@ var _ = Describe("A permission level", func() {
 		Expect(read(ctx, "mallory", &v1alpha1.ProvisionedUser{}).Spec.PermissionLevelSubject).To(Equal("mallory"))
 	})
 
+	It("is handed to no other name by a remote identity, which takes no prefix", func(ctx SpecContext) {
+		create(ctx, admin, object("kind: IdentityProvider\nmetadata: {name: masked}\nspec: {subject: {prefix: 'm:'}}"))
+		create(ctx, scim, idpUser("masked", "masked", ""))
+		Eventually(func(g Gomega) { g.Expect(setLevel(ctx, chief, "masked", auditor)).To(Succeed()) }).WithContext(ctx).Should(Succeed())
+		expectLevel := func(subject string, l v1alpha1.PermissionLevel) {
+			GinkgoHelper()
+			Eventually(func(g Gomega) {
+				status := read(ctx, "masked", &v1alpha1.ProvisionedUser{}).Status
+				g.Expect(status.Subject).To(Equal(subject))
+				g.Expect(status.PermissionLevel).To(Equal(l))
+			}).WithContext(ctx).Should(Succeed())
+		}
+		expectLevel("m:masked", v1alpha1.LevelAuditor)
+		become := func(userName, identity string) {
+			Expect(patch(ctx, scim, "ProvisionedUser", "masked", `{"spec":{"userName":%q,"remoteIdentity":%q}}`, userName, identity)).To(Succeed())
+		}
+		become("else", "masked")
+		expectLevel("masked", v1alpha1.LevelUser)
+		become("else", "m:masked")
+		expectLevel("m:masked", v1alpha1.LevelAuditor)
+	})
+
 	It("goes to nobody who has no name towards the API server", func(ctx SpecContext) {
 		create(ctx, admin, object("kind: IdentityProvider\nmetadata: {name: by-mail}\nspec: {subject: {from: Email}}"))
 		create(ctx, scim, idpUser("unmailed", "by-mail", ""))

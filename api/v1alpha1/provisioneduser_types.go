@@ -175,7 +175,8 @@ type ProvisionedUserSpec struct {
 	PermissionLevelEpoch int64 `json:"permissionLevelEpoch,omitempty"`
 
 	// permissionLevelSubject is whom the level was given to: the RBAC subject at
-	// that time, without the identity provider's prefix, stamped at admission. The
+	// that time, without the identity provider's prefix, stamped at admission; it
+	// starts with a space where the provider has a prefix and the subject none. The
 	// level does not count while the user has another name: whoever can rename a
 	// user must not be able to hand its level to somebody.
 	// +optional

@@ -113,6 +113,22 @@ func TestLevelOutlivesAChangeOfThePrefix(t *testing.T) {
 	}
 }
 
+func TestLevelGoesToNobodyByARemoteIdentityWithoutThePrefix(t *testing.T) {
+	t.Parallel()
+	prefixed := entra(func(p *v1alpha1.IdentityProvider) { p.Spec.Subject.Prefix = "oidc:" })
+	called := func(identity string) *v1alpha1.ProvisionedUser {
+		return alice(level(v1alpha1.LevelAdministrator, 0), givenTo("alice@example.com"), func(u *v1alpha1.ProvisionedUser) {
+			u.Spec.UserName, u.Spec.RemoteIdentity = "mallory@example.com", identity
+		})
+	}
+	if got := access.Level(called("alice@example.com"), prefixed); got.Level != v1alpha1.LevelUser || got.Reason != access.ReasonSubjectChanged {
+		t.Errorf("for another subject Level = %+v", got)
+	}
+	if got := access.Level(called("oidc:alice@example.com"), prefixed); got.Level != v1alpha1.LevelAdministrator {
+		t.Errorf("for the same subject Level = %+v", got)
+	}
+}
+
 func TestLeads(t *testing.T) {
 	t.Parallel()
 	ops := role("ops", "")

@@ -19,7 +19,9 @@ type Subject struct {
 	// user, system:serviceaccount:NAMESPACE:NAME. It is set for a refused
 	// subject too, where there is any.
 	Name string
-	// Value is the name without the provider's prefix.
+	// Value is the name without the provider's prefix, and a space in front of it
+	// where a provider has a prefix and the name none: no two names have one value
+	// under the same prefix.
 	Value string
 	// ServiceAccount is set when the subject is one.
 	ServiceAccount *v1alpha1.ServiceAccountReference
@@ -56,7 +58,7 @@ func SubjectOf(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) Subjec
 		}
 	}
 	if u.Spec.RemoteIdentity != "" {
-		return checked("", u.Spec.RemoteIdentity, "spec.remoteIdentity")
+		return remote(u.Spec.RemoteIdentity, p)
 	}
 	var rule v1alpha1.SubjectRule
 	switch {
@@ -70,6 +72,23 @@ func SubjectOf(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) Subjec
 		return refused("", ReasonSubjectEmpty, field+" is empty, and the subject is made of it")
 	}
 	return checked(rule.Prefix, value, field)
+}
+
+// remote makes the subject of a remote identity, which takes no prefix. Its value
+// must not be that of a name with the prefix: whoever sets the remote identity
+// would be taken for the user whom a level was given to. No name that is accepted
+// starts with a space.
+func remote(identity string, p *v1alpha1.IdentityProvider) Subject {
+	s := checked("", identity, "spec.remoteIdentity")
+	if p == nil || p.Spec.Subject.Prefix == "" {
+		return s
+	}
+	if value, ok := strings.CutPrefix(identity, p.Spec.Subject.Prefix); ok {
+		s.Value = value
+	} else {
+		s.Value = " " + identity
+	}
+	return s
 }
 
 // attribute returns the value that a rule makes subjects of, and its field.
@@ -101,14 +120,18 @@ func email(u *v1alpha1.ProvisionedUser) string {
 
 func orphaned(u *v1alpha1.ProvisionedUser) Subject {
 	inForce := u.Status.Subject
-	candidates := []string{u.Spec.UserName, u.Spec.ExternalID, email(u)}
-	for _, c := range candidates {
-		if inForce != "" && c != "" && strings.HasSuffix(inForce, c) {
-			s := checked("", inForce, "status.subject")
-			s.Value = c
-			s.Message = fmt.Sprintf("%s does not exist: the subject stays as it was", provider(u))
-			return s
+	var borneOut string
+	for _, c := range []string{u.Spec.UserName, u.Spec.ExternalID, email(u)} {
+		// One attribute can be the end of another: the longest says the most.
+		if strings.HasSuffix(inForce, c) && len(c) > len(borneOut) {
+			borneOut = c
 		}
+	}
+	if borneOut != "" {
+		s := checked("", inForce, "status.subject")
+		s.Value = borneOut
+		s.Message = fmt.Sprintf("%s does not exist: the subject stays as it was", provider(u))
+		return s
 	}
 	return refused("", ReasonProviderNotFound,
 		fmt.Sprintf("%s does not exist, so that there is no rule for the subject", provider(u)))

@@ -6,9 +6,11 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
+	"github.com/rollcall-dev/rollcall/scim/fold"
 )
 
 func TestSubjectOf(t *testing.T) {
@@ -54,13 +56,47 @@ func TestSubjectOf(t *testing.T) {
 			if got.Name != tc.want || got.Reason != tc.reason || got.Message == "" {
 				t.Errorf("SubjectOf = %+v, want %q/%s with a message", got, tc.want, tc.reason)
 			}
-			if got.Value != "" && !strings.HasSuffix(got.Name, got.Value) {
+			if value := strings.TrimPrefix(got.Value, " "); !strings.HasSuffix(got.Name, value) {
 				t.Errorf("Value = %q, which %q does not end with", got.Value, got.Name)
 			}
 			if got.Refused != (tc.reason != access.ReasonAccepted) {
 				t.Errorf("Refused = %v with reason %s", got.Refused, got.Reason)
 			}
 		})
+	}
+}
+
+// A level is given to a value, so that whoever may choose a user's names must not
+// reach the value of another name.
+func TestNoTwoSubjectsOfAProviderHaveOneValue(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		p := entra(func(p *v1alpha1.IdentityProvider) {
+			p.Spec.Subject.Prefix = rapid.SampledFrom([]string{"", "a", "oidc:"}).Draw(t, "prefix")
+		})
+		subject := func(label string) access.Subject {
+			name := rapid.StringMatching(`(oidc:|a| )?[aA ]{1,2}`)
+			return access.SubjectOf(alice(func(u *v1alpha1.ProvisionedUser) {
+				u.Spec.UserName = name.Draw(t, label+"'s userName")
+				if rapid.Bool().Draw(t, label+" has a remote identity") {
+					u.Spec.RemoteIdentity = name.Draw(t, label+"'s remote identity")
+				}
+			}), p)
+		}
+		x, y := subject("x"), subject("y")
+		if !x.Refused && !y.Refused && fold.Equal(x.Value, y.Value) && !fold.Equal(x.Name, y.Name) {
+			t.Fatalf("%q has value %q, %q has %q", x.Name, x.Value, y.Name, y.Value)
+		}
+	})
+}
+
+func TestOrphanedValueIsTheLongestAttribute(t *testing.T) {
+	t.Parallel()
+	u := alice(func(u *v1alpha1.ProvisionedUser) {
+		u.Spec.UserName, u.Spec.ExternalID, u.Status.Subject = "alice", "corp-alice", "oidc:corp-alice"
+	})
+	if got := access.SubjectOf(u, nil); got.Refused || got.Value != "corp-alice" {
+		t.Errorf("SubjectOf = %+v, want the value corp-alice", got)
 	}
 }
 
