@@ -12,7 +12,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -32,7 +31,7 @@ func (r *ruleReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&rbacv1.RoleBinding{}, r.bindingEvents()).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.bindingEvents()).
 		WatchesRawSource(source.Channel(r.authors.news, &handler.EnqueueRequestForObject{})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		WithOptions(workers(8, maxBindingRetry)).
 		Complete(r)
 }
 

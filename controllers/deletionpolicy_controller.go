@@ -10,7 +10,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -41,7 +40,7 @@ func (r *deletionPolicyReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("deletionpolicy").
 		For(&v1alpha1.IdentityProvider{}, builder.WithPredicates(r.recent.changed())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
+		WithOptions(workers(2, maxRetry)).
 		Complete(r)
 }
 

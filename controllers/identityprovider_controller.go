@@ -13,7 +13,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -48,7 +47,7 @@ func (r *providerReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.ProvisionedUser{}, on(true, r.userChanged)).
 		Watches(&v1alpha1.ProvisionedRole{}, on(false, r.roleChanged)).
 		Watches(&corev1.Secret{}, on(false, r.secretChanged)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 1})
+		WithOptions(workers(1, maxRetry))
 	if r.contactEvents != nil {
 		b = b.WatchesRawSource(source.Channel(r.contactEvents, &handler.EnqueueRequestForObject{}))
 	}

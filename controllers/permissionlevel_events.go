@@ -5,7 +5,6 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -20,7 +19,7 @@ func (r *levelReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.ProvisionedUser{}, on(false, r.userChanged)).
 		Watches(&v1alpha1.IdentityProvider{}, on(false, r.providerChanged)).
 		Watches(&rbacv1.ClusterRoleBinding{}, r.bindingEvents()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: len(r.levels)}).
+		WithOptions(workers(len(r.levels), maxBindingRetry)).
 		Complete(r)
 }
 

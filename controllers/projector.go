@@ -7,6 +7,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -56,6 +57,9 @@ func (p *projector) track(ctx context.Context, name string, reconcile func(conte
 	if _, disturbed := p.disturbed.LoadAndDelete(name); disturbed && err == nil {
 		result = ctrl.Result{RequeueAfter: time.Millisecond}
 	}
+	// At a moment that was foreseen something may end, and what failed may not have
+	// ended yet, whatever it was queued for this time.
+	result.Priority = ptr.To(urgent)
 	switch {
 	case err != nil && waiting:
 		p.pending.LoadOrStore(name, since)

@@ -12,7 +12,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -44,7 +43,7 @@ func (r *roleReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.RoleAttachment{}, on(false, r.attachmentChanged)).
 		Watches(&v1alpha1.AccessRule{}, on(false, r.ruleChanged)).
 		Watches(&v1alpha1.IdentityProvider{}, on(false, r.providerChanged)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
+		WithOptions(workers(2, maxRetry)).
 		Complete(r)
 }
 

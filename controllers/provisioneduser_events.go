@@ -8,7 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -33,7 +32,7 @@ func (r *userReconciler) setup(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.ServiceAccount{}, on(false, r.accountChanged)).
 		// Few, because at a sync the status writes compete with those of the sync
 		// for the API server. No access waits for them.
-		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
+		WithOptions(workers(2, maxRetry)).
 		Complete(r)
 }
 

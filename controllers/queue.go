@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -21,6 +22,27 @@ const (
 )
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+const (
+	// firstRetry is how long after its first failure an object is tried again. Each
+	// failure in a row doubles it.
+	firstRetry = 5 * time.Millisecond
+	// maxRetry is the longest that an object waits.
+	maxRetry = 15 * time.Second
+	// maxBindingRetry is that for what bindings are made of: an expiry that comes
+	// meanwhile is no later than this.
+	maxBindingRetry = time.Second
+)
+
+// workers are the options of a controller: how many objects it works on at once,
+// and how long one that fails waits at most. Without that limit an object that has
+// failed for a while waits for a quarter of an hour.
+func workers(n int, longest time.Duration) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: n,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longest),
+	}
+}
 
 // enqueue adds objects by name. An object that is queued already keeps the
 // higher priority and the earlier time.

@@ -6,7 +6,6 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
@@ -39,7 +38,7 @@ func (r *userReleaser) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("userrelease").
 		Watches(&v1alpha1.ProvisionedUser{}, on(true, releaseEvents[*v1alpha1.ProvisionedUser])).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
+		WithOptions(workers(2, maxRetry)).
 		Complete(r)
 }
 
@@ -86,7 +85,7 @@ func (r *roleReleaser) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("rolerelease").
 		Watches(&v1alpha1.ProvisionedRole{}, on(true, releaseEvents[*v1alpha1.ProvisionedRole])).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
+		WithOptions(workers(2, maxRetry)).
 		Complete(r)
 }
 

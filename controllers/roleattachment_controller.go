@@ -9,7 +9,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -34,7 +33,7 @@ func (r *attachmentReconciler) setup(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.ProvisionedUser{}, on(false, r.userChanged)).
 		Watches(&v1alpha1.ProvisionedRole{}, on(false, r.roleChanged)).
 		Watches(&v1alpha1.IdentityProvider{}, on(false, r.providerChanged)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
+		WithOptions(workers(2, maxRetry)).
 		Complete(r)
 }
 
