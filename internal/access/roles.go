@@ -85,7 +85,12 @@ func Holds(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider, r *v1alpha
 // that owns both, suspended or not. A membership never reaches a role of
 // another provider, whatever its id.
 func Member(u *v1alpha1.ProvisionedUser, r *v1alpha1.ProvisionedRole) bool {
-	if u.Spec.Provider == "" || u.Spec.Provider != r.Spec.Provider || r.Spec.ID == "" || r.DeletionTimestamp != nil {
+	return r.DeletionTimestamp == nil && named(u, r)
+}
+
+// named is Member for a role that may be on its way out.
+func named(u *v1alpha1.ProvisionedUser, r *v1alpha1.ProvisionedRole) bool {
+	if u.Spec.Provider == "" || u.Spec.Provider != r.Spec.Provider || r.Spec.ID == "" {
 		return false
 	}
 	_, ok := u.Spec.Memberships[r.Spec.ID]

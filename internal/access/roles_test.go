@@ -109,6 +109,9 @@ func world(t *rapid.T) access.Facts {
 	for i := range 4 {
 		r := role(fmt.Sprintf("r%d", i), rapid.SampledFrom([]string{"", "entra", "okta"}).Draw(t, "provider"))
 		f.Roles = append(f.Roles, r)
+		if rapid.IntRange(0, 4).Draw(t, "leaving") == 0 {
+			r.DeletionTimestamp = at(0)
+		}
 		if rapid.Bool().Draw(t, "member") {
 			u.Spec.Memberships[r.Spec.ID] = v1alpha1.Membership{}
 		}

@@ -9,7 +9,9 @@ import (
 
 // Withheld decides which edges of a user do not count and why, sorted by the name
 // of the role, each with its sources sorted by kind and name. Together with Roles
-// it accounts for every edge: what gives a role is there, everything else is here.
+// it accounts for every edge to a role that has a name: what gives the role is
+// there, everything else is here. A membership in a role that is gone has no name
+// to be shown under, and is swept.
 func Withheld(f Facts) []v1alpha1.WithheldRole {
 	byRole := make(map[string][]v1alpha1.WithheldSource)
 	roles := make(map[string]*v1alpha1.ProvisionedRole, len(f.Roles))
@@ -19,12 +21,8 @@ func Withheld(f Facts) []v1alpha1.WithheldRole {
 			continue
 		}
 		roles[r.Name] = r
-		if standing.Suspended() && Member(f.User, r) {
-			byRole[r.Name] = append(byRole[r.Name], v1alpha1.WithheldSource{
-				RoleSource: v1alpha1.RoleSource{Kind: v1alpha1.SourceIdentityProvider, Name: f.User.Spec.Provider},
-				Reason:     ReasonUserSuspended,
-				Message:    "the user is suspended: " + standing.Message,
-			})
+		if source, ok := withheldMembership(f.User, r, standing); ok {
+			byRole[r.Name] = append(byRole[r.Name], source)
 		}
 	}
 	for _, a := range f.Attachments {
@@ -44,4 +42,21 @@ func Withheld(f Facts) []v1alpha1.WithheldRole {
 	}
 	slices.SortFunc(withheld, func(a, b v1alpha1.WithheldRole) int { return cmp.Compare(a.Name, b.Name) })
 	return withheld
+}
+
+// withheldMembership says why a membership of the user in a role does not count; ok
+// is false when there is none, or it does.
+func withheldMembership(u *v1alpha1.ProvisionedUser, r *v1alpha1.ProvisionedRole, standing Standing) (source v1alpha1.WithheldSource, ok bool) {
+	source.RoleSource = v1alpha1.RoleSource{Kind: v1alpha1.SourceIdentityProvider, Name: u.Spec.Provider}
+	switch {
+	case !named(u, r):
+		return source, false
+	case standing.Suspended():
+		source.Reason, source.Message = ReasonUserSuspended, "the user is suspended: "+standing.Message
+	case r.DeletionTimestamp != nil:
+		source.Reason, source.Message = ReasonRoleGone, "the role is being deleted"
+	default:
+		return source, false
+	}
+	return source, true
 }

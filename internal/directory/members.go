@@ -154,12 +154,14 @@ func (d *Directory) write(ctx context.Context, role *v1alpha1.ProvisionedRole, p
 	var mu sync.Mutex
 	var failed atomic.Bool
 	written := make([]client.Object, 0, len(p.add)+len(p.remove))
-	// One failure starts no more writes, and leaves those under way to end.
+	// One failure starts no more additions, and leaves what is under way to end. Every
+	// withdrawal is tried: that one member can't be written is no reason for others to
+	// keep what they have lost.
 	var tasks errgroup.Group
 	tasks.SetLimit(parallelWrites)
 	start := func(u *v1alpha1.ProvisionedUser, member bool) {
 		tasks.Go(func() error {
-			if failed.Load() {
+			if member && failed.Load() {
 				return nil
 			}
 			now, err := d.setMembership(ctx, u, role.Spec.ID, member)
