@@ -26,6 +26,8 @@ type base struct {
 	live   client.Reader
 	clock  clock.PassiveClock
 	recent *recent
+	// dangling is common to all.
+	dangling *dangling
 }
 
 // fork gives a reconciler a memory of its own.

@@ -1,8 +1,14 @@
 package controllers
 
 import (
+	"context"
+	"fmt"
 	"sync"
 	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
 
 // dangling remembers the ids that memberships name and no role has, and when
@@ -40,7 +46,9 @@ func (d *dangling) due(id string, now time.Time, wait time.Duration) time.Time {
 func (d *dangling) confirm(id string) { d.update(id, func(e *danglingID) { e.confirmed = true }) }
 
 func (d *dangling) confirmed(id string) bool {
-	return d.update(id, func(*danglingID) {}).confirmed
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ids[id].confirmed
 }
 
 // created forgets an id that a role has after all, as after a restore.
@@ -53,11 +61,32 @@ func (d *dangling) created(id string) {
 func (d *dangling) update(id string, change func(*danglingID)) danglingID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.ids == nil || len(d.ids) >= maxDangling {
+	e, known := d.ids[id]
+	if d.ids == nil || (!known && len(d.ids) >= maxDangling) {
 		d.ids = make(map[string]danglingID)
 	}
-	e := d.ids[id]
 	change(&e)
 	d.ids[id] = e
 	return e
+}
+
+// roleGone asks the API server, once for each id, because a role that was just
+// created may not be in the cache yet, and the membership in it must not be lost.
+// An id comes back with the role alone that had it, when that is taken over again;
+// the cache has the role then before anybody is made its member.
+func (b base) roleGone(ctx context.Context, provider, id string) (bool, error) {
+	if b.dangling.confirmed(id) {
+		return true, nil
+	}
+	var list v1alpha1.ProvisionedRoleList
+	if err := b.live.List(ctx, &list, client.MatchingFields{"spec.id": id}); err != nil {
+		return false, fmt.Errorf("look for the role with id %q: %w", id, err)
+	}
+	for i := range list.Items {
+		if list.Items[i].Spec.Provider == provider {
+			return false, nil
+		}
+	}
+	b.dangling.confirm(id)
+	return true, nil
 }

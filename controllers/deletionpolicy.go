@@ -26,11 +26,19 @@ const (
 	livePage = 500
 )
 
-// left is what a policy still has to do.
-type left struct{ users, roles int }
+// remainder is what a policy still has to do.
+type remainder struct {
+	users, roles int
+	// holding says what the roles wait for, if anything.
+	holding string
+}
 
-func (l left) String() string {
-	return fmt.Sprintf("%s and %s are left", count(l.users, "user"), count(l.roles, "role"))
+func (l remainder) String() string {
+	text := fmt.Sprintf("%s and %s are left", count(l.users, "user"), count(l.roles, "role"))
+	if l.holding != "" {
+		text += ": " + l.holding
+	}
+	return text
 }
 
 func count(n int, noun string) string {
@@ -44,7 +52,7 @@ func count(n int, noun string) string {
 // It keeps no state of its own: each user and role shows whether it is done, so
 // that it can be interrupted at any write. What the cache has comes first; then
 // the API server is asked for what a SCIM request made that was still under way.
-func (r *deletionPolicyReconciler) carryOut(ctx context.Context, p *v1alpha1.IdentityProvider) (left, error) {
+func (r *deletionPolicyReconciler) carryOut(ctx context.Context, p *v1alpha1.IdentityProvider) (remainder, error) {
 	switch p.Spec.DeletionPolicy {
 	case v1alpha1.DeletionSuspend:
 		return r.everyUser(ctx, p, func(u *v1alpha1.ProvisionedUser) bool {
@@ -59,18 +67,18 @@ func (r *deletionPolicyReconciler) carryOut(ctx context.Context, p *v1alpha1.Ide
 
 // everyUser does something to each user of a provider for whom it is due: first
 // those of the cache, then those of the API server.
-func (r *deletionPolicyReconciler) everyUser(ctx context.Context, p *v1alpha1.IdentityProvider, due func(*v1alpha1.ProvisionedUser) bool, do func(context.Context, *v1alpha1.ProvisionedUser) (bool, error)) (left, error) {
+func (r *deletionPolicyReconciler) everyUser(ctx context.Context, p *v1alpha1.IdentityProvider, due func(*v1alpha1.ProvisionedUser) bool, do func(context.Context, *v1alpha1.ProvisionedUser) (bool, error)) (remainder, error) {
 	for _, read := range []func(context.Context, string) ([]*v1alpha1.ProvisionedUser, error){r.cachedUsers, r.liveUsers} {
 		users, err := read(ctx, p.Name)
 		if err != nil {
-			return left{}, err
+			return remainder{}, err
 		}
 		users = slices.DeleteFunc(users, func(u *v1alpha1.ProvisionedUser) bool { return !access.Releasable(u) || !due(u) })
 		if n, err := each(ctx, users, do); n > 0 || err != nil {
-			return left{users: n}, err
+			return remainder{users: n}, err
 		}
 	}
-	return left{}, nil
+	return remainder{}, nil
 }
 
 func everybody(*v1alpha1.ProvisionedUser) bool { return true }
@@ -104,10 +112,10 @@ func (r *deletionPolicyReconciler) suspend(ctx context.Context, u *v1alpha1.Prov
 
 // releaseAll makes everything of a provider local: the attachments of all users,
 // then the users, then the roles.
-func (r *deletionPolicyReconciler) releaseAll(ctx context.Context, p *v1alpha1.IdentityProvider) (left, error) {
+func (r *deletionPolicyReconciler) releaseAll(ctx context.Context, p *v1alpha1.IdentityProvider) (remainder, error) {
 	roles, err := r.roles(ctx, p.Name, r.Reader, client.MatchingFields{index.RoleByProvider: p.Name})
 	if err != nil {
-		return left{}, err
+		return remainder{}, err
 	}
 	for _, do := range []func(context.Context, *v1alpha1.ProvisionedUser) (bool, error){r.releaser.prepare, r.releaser.user} {
 		l, err := r.everyUser(ctx, p, everybody, do)
@@ -116,18 +124,37 @@ func (r *deletionPolicyReconciler) releaseAll(ctx context.Context, p *v1alpha1.I
 			return l, err
 		}
 	}
-	if n, err := each(ctx, roles, r.releaseRole); n > 0 || err != nil {
-		return left{roles: n}, err
+	if l, err := r.releaseRoles(ctx, p, roles); l.roles > 0 || err != nil {
+		return l, err
 	}
 	if roles, err = r.roles(ctx, p.Name, r.live, client.MatchingFields{"spec.provider": p.Name}); err != nil {
-		return left{}, err
+		return remainder{}, err
 	}
-	n, err := each(ctx, roles, r.releaseRole)
-	return left{roles: n}, err
+	return r.releaseRoles(ctx, p, roles)
 }
 
-func (r *deletionPolicyReconciler) releaseRole(ctx context.Context, role *v1alpha1.ProvisionedRole) (bool, error) {
-	return true, r.releaser.writeRole(ctx, role)
+// releaseRoles makes roles local, all but those that rules hold.
+func (r *deletionPolicyReconciler) releaseRoles(ctx context.Context, p *v1alpha1.IdentityProvider, roles []*v1alpha1.ProvisionedRole) (remainder, error) {
+	var free []*v1alpha1.ProvisionedRole
+	var holders []string
+	for _, role := range roles {
+		held, err := r.heldBy(ctx, role)
+		if err != nil {
+			return remainder{roles: len(roles)}, err
+		}
+		if len(held) == 0 {
+			free = append(free, role)
+		}
+		holders = append(holders, held...)
+	}
+	undone, err := each(ctx, free, func(ctx context.Context, role *v1alpha1.ProvisionedRole) (bool, error) {
+		return true, r.releaser.writeRole(ctx, role)
+	})
+	l := remainder{roles: undone + len(roles) - len(free)}
+	if len(holders) > 0 {
+		l.holding = holding(p.Name, holders)
+	}
+	return l, err
 }
 
 // roles are those of a provider that are not being deleted.

@@ -22,6 +22,8 @@ import (
 const (
 	// policyPause is between two steps of a policy.
 	policyPause = 50 * time.Millisecond
+	// holdPause is that while the policy waits for an administrator.
+	holdPause = 2 * time.Second
 	// contactAccuracy is how exactly contacts are known.
 	contactAccuracy = time.Minute
 )
@@ -54,24 +56,27 @@ func (r *deletionPolicyReconciler) Reconcile(ctx context.Context, req ctrl.Reque
 	holds := controllerutil.ContainsFinalizer(p, v1alpha1.DeletionPolicyFinalizer)
 	switch {
 	case p.DeletionTimestamp == nil && !holds:
-		return r.again(r.finalize(ctx, p, controllerutil.AddFinalizer))
+		return r.retryConflict(r.finalize(ctx, p, controllerutil.AddFinalizer))
 	case p.DeletionTimestamp == nil || !holds:
 		return ctrl.Result{}, nil
 	}
 	l, err := r.carryOut(ctx, p)
 	if err != nil {
-		return r.again(r.report(ctx, p, fmt.Sprintf("%s: %s", l, err), err))
+		return r.retryConflict(r.report(ctx, p, fmt.Sprintf("%s: %s", l, err), err))
 	}
-	if l == (left{}) {
+	if l == (remainder{}) {
 		wait := r.underWay(p)
 		if wait <= 0 {
 			log.FromContext(ctx).Info("Carried out the deletion policy", "policy", p.Spec.DeletionPolicy)
-			return r.again(r.finalize(ctx, p, controllerutil.RemoveFinalizer))
+			return r.retryConflict(r.finalize(ctx, p, controllerutil.RemoveFinalizer))
 		}
 		return ctrl.Result{RequeueAfter: wait}, r.report(ctx, p, "SCIM requests may still be under way", nil)
 	}
 	if err := r.report(ctx, p, l.String(), nil); err != nil {
 		return ctrl.Result{}, err
+	}
+	if l.holding != "" {
+		return ctrl.Result{RequeueAfter: holdPause}, nil
 	}
 	return ctrl.Result{RequeueAfter: policyPause}, nil
 }
@@ -88,7 +93,7 @@ func (r *deletionPolicyReconciler) underWay(p *v1alpha1.IdentityProvider) time.D
 		return 0
 	}
 	// A deletionTimestamp is to the second, and the cache knows of it a moment later.
-	return p.DeletionTimestamp.Add(r.requestTimeout + 2*time.Second).Sub(r.clock.Now())
+	return p.DeletionTimestamp.Add(r.requestTimeout + requestMargin).Sub(r.clock.Now())
 }
 
 // finalize puts the finalizer on the provider or takes it off, as the provider was

@@ -310,6 +310,41 @@ var _ = Describe("An identity provider that is deleted", func() {
 		bindings.expectNoGap(before)
 	}, NodeTimeout(2*patience))
 
+	It("stays with the policy Release while a rule names it for a role", func(ctx SpecContext) {
+		s := newStage(ctx)
+		rule := s.newRule("pod-reader", func(r *v1alpha1.AccessRule) { r.Spec.Provider = s.provider })
+		Expect(operator.Create(ctx, s.user("alice", s.role))).To(Succeed())
+		bindings := s.witness(ctx)
+		Eventually(bindings.now, patience, interval).Should(HaveLen(1))
+		before := bindings.now()
+		bindings.forget()
+		p := s.end(ctx, v1alpha1.DeletionRelease)
+		Eventually(func(g Gomega) {
+			g.Expect(condition(g, fetch(ctx, g, p).Status.Conditions, v1alpha1.ConditionReady).Message).To(And(
+				HavePrefix("deletionPolicy Release: 0 users and 1 role are left: the release waits for AccessRule "+rule.Name), HaveSuffix("take it off")))
+		}, patience, interval).Should(Succeed())
+		patch(ctx, rule, func(r *v1alpha1.AccessRule) { r.Spec.Provider = "" })
+		expectGone(ctx, p)
+		Expect(bindings.now()).To(Equal(before))
+		bindings.expectNoGap(before)
+	}, NodeTimeout(2*patience))
+
+	It("takes back what it made when it is changed on the way", func(ctx SpecContext) {
+		s := newStage(ctx)
+		u := s.user("alice", s.role)
+		Expect(operator.Create(ctx, u)).To(Succeed())
+		p := s.held(ctx, v1alpha1.DeletionRelease)
+		outage.arm("/provisionedusers/"+u.Name, always, false)
+		DeferCleanup(outage.disarm)
+		Expect(admin.Delete(ctx, p)).To(Succeed())
+		Eventually(func(g Gomega) { g.Expect(attachmentsOf(ctx, g, u)).To(HaveLen(1)) }, patience, interval).Should(Succeed())
+		patch(ctx, p, func(p *v1alpha1.IdentityProvider) { p.Spec.DeletionPolicy = v1alpha1.DeletionFreeze })
+		Eventually(func(g Gomega) { g.Expect(attachmentsOf(ctx, g, u)).To(BeEmpty()) }, patience, interval).Should(Succeed())
+		outage.disarm()
+		expectGone(ctx, p)
+		Expect(fetch(ctx, Default, u).Spec.Provider).To(Equal(s.provider))
+	}, NodeTimeout(2*patience))
+
 	It("says how far its policy has come", func(ctx SpecContext) {
 		s := newStage(ctx)
 		u := s.user("alice", s.role)

@@ -129,10 +129,18 @@ func (r *roleReconciler) observe(ctx context.Context, role *v1alpha1.Provisioned
 	for _, rule := range rules {
 		status.Bindings += rule.Status.Bindings
 	}
-	if role.DeletionTimestamp == nil {
+	held, err := r.heldBy(ctx, role)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	switch {
+	case role.DeletionTimestamp == nil && asked(role) && role.Spec.Provider != "" && len(held) > 0:
+		setCondition(&status.Conditions, role, v1alpha1.ConditionReady, false, v1alpha1.ReasonReleaseHeld,
+			holding(role.Spec.Provider, held))
+	case role.DeletionTimestamp == nil:
 		setCondition(&status.Conditions, role, v1alpha1.ConditionReady, true, v1alpha1.ReasonReconciled,
 			"the members are counted")
-	} else {
+	default:
 		setCondition(&status.Conditions, role, v1alpha1.ConditionReady, false, access.ReasonLeaving,
 			"the object is being deleted: nobody holds the role")
 	}
@@ -204,7 +212,7 @@ func (r *roleReconciler) ruleChanged(_ context.Context, old, rule *v1alpha1.Acce
 		enqueue(q, normal, countDelay, rule.Spec.Role)
 	case rule == nil:
 		enqueue(q, normal, countDelay, old.Spec.Role)
-	case old.Status.Bindings != rule.Status.Bindings || old.Spec.Role != rule.Spec.Role:
+	case old.Status.Bindings != rule.Status.Bindings || old.Spec.Role != rule.Spec.Role || old.Spec.Provider != rule.Spec.Provider:
 		enqueue(q, normal, countDelay, old.Spec.Role, rule.Spec.Role)
 	}
 }

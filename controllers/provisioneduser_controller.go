@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -31,7 +32,6 @@ const defaultRetention = 30 * 24 * time.Hour
 type userReconciler struct {
 	base
 	sweepAfter time.Duration
-	dangling   dangling
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -90,6 +90,10 @@ func (r *userReconciler) facts(ctx context.Context, u *v1alpha1.ProvisionedUser,
 	}
 	f.Attachments = attachments
 	for _, a := range attachments {
+		if a.Spec.ReleaseOf == v1alpha1.ReleaseOfRole {
+			// The membership is what tells whether the attachment may stay.
+			missing = slices.DeleteFunc(missing, func(id string) bool { return id == a.Spec.RoleID })
+		}
 		role, err := r.Role(ctx, a.Spec.Role)
 		if err != nil {
 			return f, nil, err
@@ -171,7 +175,7 @@ func (r *userReconciler) sweep(ctx context.Context, u *v1alpha1.ProvisionedUser,
 			retry = access.Earlier(retry, due)
 			continue
 		}
-		confirmed, err := r.confirmGone(ctx, u.Spec.Provider, id)
+		confirmed, err := r.roleGone(ctx, u.Spec.Provider, id)
 		if err != nil {
 			return false, retry, err
 		}
@@ -190,25 +194,4 @@ func (r *userReconciler) sweep(ctx context.Context, u *v1alpha1.ProvisionedUser,
 		return false, retry, client.IgnoreNotFound(fmt.Errorf("sweep memberships off %q: %w", u.Name, err))
 	}
 	return true, retry, nil
-}
-
-// confirmGone asks the API server, once for each id, because a role that was
-// just created may not be in the cache yet, and the membership in it must not
-// be lost. An id comes back with the role alone that had it, when that is taken
-// over again; the cache has the role then before anybody is made its member.
-func (r *userReconciler) confirmGone(ctx context.Context, provider, id string) (bool, error) {
-	if r.dangling.confirmed(id) {
-		return true, nil
-	}
-	var list v1alpha1.ProvisionedRoleList
-	if err := r.live.List(ctx, &list, client.MatchingFields{"spec.id": id}); err != nil {
-		return false, fmt.Errorf("look for the role with id %q: %w", id, err)
-	}
-	for i := range list.Items {
-		if list.Items[i].Spec.Provider == provider {
-			return false, nil
-		}
-	}
-	r.dangling.confirm(id)
-	return true, nil
 }

@@ -25,9 +25,9 @@ import (
 // +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedroles,verbs=patch
 // +kubebuilder:rbac:groups=identity.rollcall.dev,resources=provisionedusers,verbs=patch
 
-// settle is how long to wait for the cache: for what was just written, or for
+// cacheLag is how long to wait for the cache: for what was just written, or for
 // whatever made a write conflict.
-const settle = 20 * time.Millisecond
+const cacheLag = 20 * time.Millisecond
 
 // maxAttempts bounds the search for a free name of an attachment.
 const maxAttempts = 100
@@ -39,11 +39,7 @@ const maxAttempts = 100
 // the cache has them, in force. Who looks for the holders of a role reads users
 // before attachments (roster.AffectedBy), and so finds a membership or what stands
 // in for it, whatever is written in between.
-type releaser struct {
-	base
-	made     made
-	dangling dangling
-}
+type releaser struct{ base }
 
 // user takes a user one step on its way to a local one, and says whether it is
 // one. An attachment that was just made has to reach the cache first.
@@ -60,16 +56,21 @@ func (r *releaser) user(ctx context.Context, u *v1alpha1.ProvisionedUser) (done 
 	if err != nil || !ready {
 		return false, err
 	}
-	if err := r.unmake(ctx, func(a *v1alpha1.RoleAttachment) bool {
-		return a.Spec.User == u.Name && !slices.ContainsFunc(roles, func(role *v1alpha1.ProvisionedRole) bool { return role.Name == a.Spec.Role })
-	}); err != nil {
+	pending, err := r.pendingOf(ctx, v1alpha1.ReleaseOfUser, u.Name)
+	if err != nil {
+		return false, err
+	}
+	// What the identity provider has ended meanwhile.
+	standing, ended := partition(pending, func(a *v1alpha1.RoleAttachment) bool {
+		return slices.ContainsFunc(roles, func(role *v1alpha1.ProvisionedRole) bool { return role.Name == a.Spec.Role })
+	})
+	if err := r.takeBack(ctx, ended); err != nil {
 		return false, err
 	}
 	if err := r.writeUser(ctx, u, p); err != nil {
 		return false, err
 	}
-	r.made.forget(func(a *v1alpha1.RoleAttachment) bool { return a.Spec.User == u.Name })
-	return true, nil
+	return true, r.confirm(ctx, standing)
 }
 
 // prepare makes the attachments of a user, and says whether they are in force.
@@ -115,7 +116,7 @@ func (r *releaser) memberships(ctx context.Context, u *v1alpha1.ProvisionedUser)
 		case err != nil:
 			return nil, false, err
 		case role == nil:
-			gone, err := r.gone(ctx, u.Spec.Provider, id)
+			gone, err := r.roleGone(ctx, u.Spec.Provider, id)
 			if err != nil || !gone {
 				return nil, false, err
 			}
@@ -133,30 +134,12 @@ func (l look) has(ctx context.Context, u *v1alpha1.ProvisionedUser) (bool, error
 	return cached != nil && cached.UID == u.UID && cached.Generation == u.Generation, err
 }
 
-// gone asks the API server, once for each id, whether a role is really missing.
-func (r *releaser) gone(ctx context.Context, provider, id string) (bool, error) {
-	if r.dangling.confirmed(id) {
-		return true, nil
-	}
-	var list v1alpha1.ProvisionedRoleList
-	if err := r.live.List(ctx, &list, client.MatchingFields{"spec.id": id}); err != nil {
-		return false, fmt.Errorf("look for the role with id %q: %w", id, err)
-	}
-	for i := range list.Items {
-		if list.Items[i].Spec.Provider == provider {
-			return false, nil
-		}
-	}
-	r.dangling.confirm(id)
-	return true, nil
-}
-
 // substituteAll makes an attachment for each membership, and says whether the
 // cache has them all, in force as soon as the user is active.
 func (r *releaser) substituteAll(ctx context.Context, u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider, roles []*v1alpha1.ProvisionedRole) (ready bool, err error) {
 	ready = true
 	for _, role := range roles {
-		there, err := r.substitute(ctx, u, p, role)
+		there, err := r.substitute(ctx, v1alpha1.ReleaseOfUser, u, p, role)
 		if err != nil {
 			return false, err
 		}
@@ -167,15 +150,17 @@ func (r *releaser) substituteAll(ctx context.Context, u *v1alpha1.ProvisionedUse
 
 // substitute makes the attachment that stands in for a membership, unless the
 // cache has it. One that was made in an earlier attempt is kept; one of that name
-// which gives less, because somebody gave it an end, is let be.
-func (r *releaser) substitute(ctx context.Context, u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider, role *v1alpha1.ProvisionedRole) (there bool, err error) {
+// which gives less, because somebody gave it an end, is let be. A user and a role
+// that are released at the same time have an attachment each: neither release may
+// take back what the other relies on.
+func (r *releaser) substitute(ctx context.Context, of v1alpha1.ReleaseKind, u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider, role *v1alpha1.ProvisionedRole) (there bool, err error) {
 	attachments, err := r.Attachments(ctx, index.AttachmentByUser, u.Name)
 	if err != nil {
 		return false, err
 	}
 	now := r.clock.Now()
 	for attempt := range maxAttempts {
-		name := names.ForRelease(u.Name, u.Spec.ID, u.Spec.Suspensions, role.Name, role.Spec.ID, attempt)
+		name := names.ForRelease(string(of), u.Name, u.Spec.ID, u.Spec.Suspensions, role.Name, role.Spec.ID, attempt)
 		if i := slices.IndexFunc(attachments, func(a *v1alpha1.RoleAttachment) bool { return a.Name == name }); i >= 0 {
 			if access.Substitutes(attachments[i], u, p, role, now) {
 				return true, nil
@@ -183,10 +168,11 @@ func (r *releaser) substitute(ctx context.Context, u *v1alpha1.ProvisionedUser, 
 			continue
 		}
 		a := &v1alpha1.RoleAttachment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: access.Substitute(u, role)}
+		a.Spec.ReleaseOf = of
 		err := r.client.Create(ctx, a)
 		switch {
 		case err == nil:
-			r.made.add(a)
+			r.recent.remember(a.DeepCopy())
 			if !access.Substitutes(a, u, p, role, now) {
 				return false, fmt.Errorf("attachment %q was stamped for another state of user %q than the one it was made for", name, u.Name)
 			}
@@ -229,24 +215,11 @@ func (r *releaser) writeRole(ctx context.Context, role *v1alpha1.ProvisionedRole
 	return nil
 }
 
-// unmake takes back attachments that were made for a membership which the
-// identity provider has ended since, or for a release that was called off.
-func (r *releaser) unmake(ctx context.Context, which func(*v1alpha1.RoleAttachment) bool) error {
-	for _, a := range r.made.matching(which) {
-		err := r.client.Delete(ctx, a.DeepCopy(), client.Preconditions{UID: &a.UID})
-		if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
-			return fmt.Errorf("take back the attachment %q: %w", a.Name, err)
-		}
-		r.made.forget(func(o *v1alpha1.RoleAttachment) bool { return o.UID == a.UID })
-	}
-	return nil
-}
-
-// again is the result after a write that is bound to a resourceVersion. A
+// retryConflict is the result after a write that is bound to a resourceVersion. A
 // conflict is no error: somebody wrote in between, and the cache is about to know.
-func (base) again(err error) (ctrl.Result, error) {
+func (base) retryConflict(err error) (ctrl.Result, error) {
 	if apierrors.IsConflict(err) {
-		return ctrl.Result{RequeueAfter: settle}, nil
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
 	return ctrl.Result{}, err
 }

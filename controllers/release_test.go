@@ -126,12 +126,15 @@ var _ = Describe("A release by annotation", func() {
 		end := metav1.NewTime(time.Now().Add(time.Hour))
 		patch(ctx, &attachmentsOf(ctx, Default, u)[0], func(a *v1alpha1.RoleAttachment) { a.Spec.ExpiresAt = &end })
 
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, u).Spec.Memberships).To(BeEmpty(), "the membership ends with the first release")
+		}, patience, interval).Should(Succeed())
+
 		By("an adoption that keeps what was granted, and a second release")
 		Expect(admin.Get(ctx, client.ObjectKeyFromObject(s.role), s.role)).To(Succeed())
 		adopted := s.role.DeepCopy()
 		adopted.Spec.Provider = s.provider
 		Expect(operator.Patch(ctx, adopted, client.MergeFrom(s.role))).To(Succeed())
-		Expect(fetch(ctx, Default, u).Spec.Memberships).To(BeEmpty(), "the membership ended with the first release")
 		patch(ctx, u, func(u *v1alpha1.ProvisionedUser) {
 			u.Spec.Memberships = map[string]v1alpha1.Membership{s.role.Spec.ID: {}}
 		})
@@ -172,6 +175,76 @@ var _ = Describe("A release by annotation", func() {
 		outage.disarm()
 		Eventually(func(g Gomega) { g.Expect(fetch(ctx, g, u).Spec.Provider).To(BeEmpty()) }, patience, interval).Should(Succeed())
 		Expect(attachmentsOf(ctx, Default, u)).To(BeEmpty())
+	}, NodeTimeout(2*patience))
+
+	It("of a role takes back what a SCIM request takes away that outlasts it, and keeps the rest", func(ctx SpecContext) {
+		s.ctx = ctx
+		s.newRule("pod-reader")
+		gone := newMember(ctx, "alice", nil, s.role)
+		stays := newMember(ctx, "bob", nil, s.role)
+		bindings := s.witness(ctx)
+		Eventually(bindings.now, patience, interval).Should(HaveLen(2))
+		bindings.forget()
+		patch(ctx, s.role, release)
+		Eventually(func(g Gomega) { g.Expect(fetch(ctx, g, s.role).Spec.Provider).To(BeEmpty()) }, patience, interval).Should(Succeed())
+		Expect(attachmentsOf(ctx, Default, stays)).To(HaveExactElements(HaveField("Spec.ReleaseOf", v1alpha1.ReleaseOfRole)))
+
+		member := fetch(ctx, Default, gone).DeepCopy()
+		gone.Spec.Memberships = nil
+		Expect(operator.Patch(ctx, gone, client.MergeFrom(member))).To(Succeed())
+		Eventually(func(g Gomega) { g.Expect(attachmentsOf(ctx, g, gone)).To(BeEmpty()) }, patience, interval).Should(Succeed())
+		Eventually(bindings.now, patience, interval).Should(HaveLen(1))
+
+		By("the last such request being over")
+		Eventually(func(g Gomega) {
+			g.Expect(attachmentsOf(ctx, g, stays)).To(HaveExactElements(HaveField("Spec.ReleaseOf", BeEmpty())))
+			g.Expect(fetch(ctx, g, stays).Spec.Memberships).To(BeEmpty())
+		}, patience, interval).Should(Succeed())
+		for g := range bindings.now() {
+			Expect(g.subject).To(Equal(stays.Spec.UserName))
+		}
+		bindings.expectNoGap(bindings.now())
+	}, NodeTimeout(2*patience))
+
+	It("of a role waits while a rule names its identity provider, and says so", func(ctx SpecContext) {
+		s.ctx = ctx
+		rule := s.newRule("pod-reader", func(r *v1alpha1.AccessRule) { r.Spec.Provider = s.provider })
+		newMember(ctx, "alice", nil, s.role)
+		bindings := s.witness(ctx)
+		Eventually(bindings.now, patience, interval).Should(HaveLen(1))
+		before := bindings.now()
+		bindings.forget()
+		patch(ctx, s.role, release)
+		Eventually(func(g Gomega) {
+			ready := condition(g, fetch(ctx, g, s.role).Status.Conditions, v1alpha1.ConditionReady)
+			g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonReleaseHeld))
+			g.Expect(ready.Message).To(ContainSubstring("AccessRule " + rule.Name))
+		}, patience, interval).Should(Succeed())
+		Expect(s.role.Spec.Provider).To(Equal(s.provider))
+		patch(ctx, rule, func(r *v1alpha1.AccessRule) { r.Spec.Provider = "" })
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, s.role).Spec.Provider).To(BeEmpty())
+			g.Expect(condition(g, s.role.Status.Conditions, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionTrue))
+		}, patience, interval).Should(Succeed())
+		Expect(bindings.now()).To(Equal(before))
+		bindings.expectNoGap(before)
+	}, NodeTimeout(2*patience))
+
+	// What a restart finds of a release whose end it has not seen.
+	DescribeTable("that was interrupted leaves no attachment behind which nobody waits for", func(ctx SpecContext, of v1alpha1.ReleaseKind) {
+		s.ctx = ctx
+		u := newMember(ctx, "alice", nil, s.role)
+		a := s.newAttachment(u, s.role, func(a *v1alpha1.RoleAttachment) { a.Spec.ReleaseOf = of })
+		expectGone(ctx, a)
+	},
+		Entry("of a user", v1alpha1.ReleaseOfUser, NodeTimeout(2*patience)),
+		Entry("of a role", v1alpha1.ReleaseOfRole, NodeTimeout(2*patience)))
+
+	It("that was interrupted when the user was local keeps what stands in for the memberships", func(ctx SpecContext) {
+		s.ctx = ctx
+		u := newMember(ctx, "alice", func(u *v1alpha1.ProvisionedUser) { u.Spec.Provider = "" })
+		a := s.newAttachment(u, s.role, func(a *v1alpha1.RoleAttachment) { a.Spec.ReleaseOf = v1alpha1.ReleaseOfUser })
+		Eventually(func(g Gomega) { g.Expect(fetch(ctx, g, a).Spec.ReleaseOf).To(BeEmpty()) }, patience, interval).Should(Succeed())
 	}, NodeTimeout(2*patience))
 
 	It("leaves nothing behind when it is called off", func(ctx SpecContext) {

@@ -63,10 +63,10 @@ func (r *attachmentReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	removal := r.removal(a)
 	switch {
 	case !removal.IsZero() && !now.Before(removal):
-		return r.again(r.remove(ctx, a))
+		return r.retryConflict(r.remove(ctx, a))
 	case unstamped(a, role, edge):
 		// The write comes back as an event, and the status follows.
-		return r.again(r.stampRole(ctx, a, role))
+		return r.retryConflict(r.stampRole(ctx, a, role))
 	}
 
 	status := a.Status.DeepCopy()

@@ -88,7 +88,10 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 		client: mgr.GetClient(),
 		live:   mgr.GetAPIReader(),
 		clock:  o.Clock,
+
+		dangling: &dangling{},
 	}
+	releaser := &releaser{base: base.fork()}
 	authors := newAuthors()
 	for _, c := range []struct {
 		kind  string
@@ -104,10 +107,10 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 			base: base.fork(), externalURL: o.ExternalURL, namespace: o.Namespace,
 			interval: o.ProviderInterval, contacts: o.Contacts, contactEvents: o.ContactEvents,
 		}).setup},
-		{"user release", (&userReleaser{&releaser{base: base.fork()}}).setup},
-		{"role release", (&roleReleaser{&releaser{base: base.fork()}}).setup},
+		{"user release", (&userReleaser{releaser}).setup},
+		{"role release", (&roleReleaser{releaser: releaser, requestTimeout: o.RequestTimeout}).setup},
 		{"deletion policy", (&deletionPolicyReconciler{
-			base: base.fork(), releaser: &releaser{base: base.fork()}, contacts: o.Contacts, requestTimeout: o.RequestTimeout,
+			base: base.fork(), releaser: releaser, contacts: o.Contacts, requestTimeout: o.RequestTimeout,
 		}).setup},
 	} {
 		if err := c.setup(mgr); err != nil {

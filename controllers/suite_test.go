@@ -85,6 +85,7 @@ func startManager(ctx context.Context, c *cluster.Cluster, options ctrlconfig.Co
 		ProviderInterval: 100 * time.Millisecond,
 		RefusedRetry:     300 * time.Millisecond,
 		AuthorRecheck:    300 * time.Millisecond,
+		RequestTimeout:   time.Second,
 	})).To(Succeed())
 	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // longer than the node that starts it
 	done := make(chan error, 1)

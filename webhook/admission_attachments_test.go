@@ -42,11 +42,11 @@ var _ = Describe("A RoleAttachment", func() {
 		}).WithContext(ctx).Should(Succeed())
 	})
 
-	It("names as its author whoever last changed its times", func(ctx SpecContext) {
+	It("names as its author whoever last changed it", func(ctx SpecContext) {
 		create(ctx, admin, localUser("timed", ""), localRole("timed-role", ""))
 		create(ctx, admin, attachment("timed", "timed-role", ""))
 		first := stamps(ctx, "timed-timed-role").Author
-		Expect(patch(ctx, chief, "RoleAttachment", "timed-timed-role", `{"spec":{"reason":"because"}}`)).To(Succeed())
+		Expect(patch(ctx, chief, "RoleAttachment", "timed-timed-role", `{"metadata":{"labels":{"a":"b"}}}`)).To(Succeed())
 		Expect(stamps(ctx, "timed-timed-role").Author).To(Equal(first))
 		Expect(patch(ctx, chief, "RoleAttachment", "timed-timed-role", `{"spec":{"expiresAt":%q}}`, at(time.Hour))).To(Succeed())
 		Expect(stamps(ctx, "timed-timed-role").Author).To(HaveValue(HaveField("Username", "chief")))
@@ -59,6 +59,25 @@ var _ = Describe("A RoleAttachment", func() {
 		create(ctx, admin, localRole("later", ""))
 		Expect(patch(ctx, editor, "RoleAttachment", "early-later", `{"metadata":{"labels":{"a":"b"}},"spec":{"roleID":"chosen"}}`)).To(Succeed())
 		Expect(stamps(ctx, "early-later").RoleID).To(Equal(read(ctx, "later", &v1alpha1.ProvisionedRole{}).Spec.ID))
+	})
+
+	It("is marked as made for a release by the manager alone, and unmarked", func(ctx SpecContext) {
+		create(ctx, scim, idpUser("leaving", "entra", ""))
+		create(ctx, admin, localRole("leaving-role", ""), localRole("other-role", ""))
+		create(ctx, admin, attachment("leaving", "other-role", ", releaseOf: User"))
+		Expect(stamps(ctx, "leaving-other-role").ReleaseOf).To(BeEmpty())
+		Expect(patch(ctx, admin, "RoleAttachment", "leaving-other-role", `{"spec":{"releaseOf":"User"}}`)).To(Succeed())
+		Expect(stamps(ctx, "leaving-other-role").ReleaseOf).To(BeEmpty())
+		By("the manager, which finds that the user is local and takes it off again")
+		create(ctx, admin, localUser("released", ""))
+		create(ctx, admin, attachment("released", "other-role", ""))
+		Expect(patch(ctx, scim, "RoleAttachment", "released-other-role", `{"spec":{"releaseOf":"User"}}`)).To(Succeed())
+		Eventually(func(g Gomega) {
+			a := &v1alpha1.RoleAttachment{}
+			g.Expect(admin.Get(ctx, client.ObjectKey{Name: "released-other-role"}, a)).To(Succeed())
+			g.Expect(a.Spec.ReleaseOf).To(BeEmpty())
+			g.Expect(a.Generation).To(BeNumerically(">=", 3))
+		}).WithContext(ctx).Should(Succeed())
 	})
 
 	It("needs its user", func(ctx SpecContext) {

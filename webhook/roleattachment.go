@@ -43,6 +43,9 @@ func (w *attachmentWebhook) Default(ctx context.Context, a *v1alpha1.RoleAttachm
 	}
 	sent := a.Spec.DeepCopy()
 	stampAuthor(a, old, req.UserInfo.Username)
+	if !w.isSelf(req.UserInfo) {
+		keepReleaseOf(a, old)
+	}
 	if old != nil {
 		// A manifest applied again is not a new grant.
 		a.Spec.Epoch, a.Spec.UserID, a.Spec.RoleID = old.Spec.Epoch, old.Spec.UserID, old.Spec.RoleID
@@ -62,10 +65,19 @@ func (w *attachmentWebhook) Default(ctx context.Context, a *v1alpha1.RoleAttachm
 	return nil
 }
 
-// stampAuthor names who made the attachment, or last changed its times. old is nil
-// on creation.
+// keepReleaseOf undoes what anybody but the manager says about a release: the
+// manager removes an attachment that bears the mark. old is nil on creation.
+func keepReleaseOf(a, old *v1alpha1.RoleAttachment) {
+	a.Spec.ReleaseOf = ""
+	if old != nil {
+		a.Spec.ReleaseOf = old.Spec.ReleaseOf
+	}
+}
+
+// stampAuthor names who made the attachment, or last changed what it says. old is
+// nil on creation.
 func stampAuthor(a, old *v1alpha1.RoleAttachment, author string) {
-	if old != nil && equality.Semantic.DeepEqual(old.Spec.StartsAt, a.Spec.StartsAt) && equality.Semantic.DeepEqual(old.Spec.ExpiresAt, a.Spec.ExpiresAt) {
+	if old != nil && equality.Semantic.DeepEqual(unstamped(old), unstamped(a)) {
 		a.Spec.Author = old.Spec.Author
 		return
 	}
@@ -154,7 +166,7 @@ func validatePeriod(a *v1alpha1.RoleAttachment, now time.Time) field.ErrorList {
 // unstamped is what an author says.
 func unstamped(a *v1alpha1.RoleAttachment) v1alpha1.RoleAttachmentSpec {
 	spec := a.Spec
-	spec.Epoch, spec.UserID, spec.RoleID, spec.Author = nil, "", "", nil
+	spec.Epoch, spec.UserID, spec.RoleID, spec.Author, spec.ReleaseOf = nil, "", "", nil, ""
 	return spec
 }
 

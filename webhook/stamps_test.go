@@ -23,7 +23,9 @@ func TestAuthorOfAnAttachment(t *testing.T) {
 		want   string
 	}{
 		{"who makes it", nil, func(*v1alpha1.RoleAttachmentSpec) {}, "second"},
-		{"not who changes the reason", old, func(s *v1alpha1.RoleAttachmentSpec) { s.Reason = "x" }, "first"},
+		{"who changes the reason: the words are theirs", old, func(s *v1alpha1.RoleAttachmentSpec) { s.Reason = "x" }, "second"},
+		{"not the manager, who adds the id of a role that came later", old, func(s *v1alpha1.RoleAttachmentSpec) { s.RoleID = "id" }, "first"},
+		{"not the manager, who ends a release", old, func(s *v1alpha1.RoleAttachmentSpec) { s.ReleaseOf = v1alpha1.ReleaseOfUser }, "first"},
 		{"not who applies the same moment in another zone", old, func(s *v1alpha1.RoleAttachmentSpec) {
 			s.ExpiresAt = &metav1.Time{Time: noon.Add(time.Hour).In(time.FixedZone("", 3600))}
 		}, "first"},
@@ -37,6 +39,26 @@ func TestAuthorOfAnAttachment(t *testing.T) {
 		stampAuthor(a, tc.old, "second")
 		if a.Spec.Author == nil || a.Spec.Author.Username != tc.want {
 			t.Errorf("%s: the author is %v, want %s", tc.name, a.Spec.Author, tc.want)
+		}
+	}
+}
+
+func TestMarkOfARelease(t *testing.T) {
+	t.Parallel()
+	marked := func(of v1alpha1.ReleaseKind) *v1alpha1.RoleAttachment {
+		return &v1alpha1.RoleAttachment{Spec: v1alpha1.RoleAttachmentSpec{ReleaseOf: of}}
+	}
+	for _, tc := range []struct {
+		name      string
+		old, sent *v1alpha1.RoleAttachment
+		want      v1alpha1.ReleaseKind
+	}{
+		{"nobody sets it on creation", nil, marked(v1alpha1.ReleaseOfUser), ""},
+		{"nor later", marked(""), marked(v1alpha1.ReleaseOfRole), ""},
+		{"nor takes it off", marked(v1alpha1.ReleaseOfRole), marked(""), v1alpha1.ReleaseOfRole},
+	} {
+		if keepReleaseOf(tc.sent, tc.old); tc.sent.Spec.ReleaseOf != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, tc.sent.Spec.ReleaseOf, tc.want)
 		}
 	}
 }

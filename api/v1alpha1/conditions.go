@@ -48,6 +48,9 @@ const (
 	// ReasonRoleOfAnotherProvider says that the ProvisionedRole belongs to another
 	// identity provider than the rule names.
 	ReasonRoleOfAnotherProvider = "RoleOfAnotherProvider"
+	// ReasonReleaseHeld says that the release of a role waits, because AccessRules
+	// name its identity provider and would not reach a local role.
+	ReasonReleaseHeld = "ReleaseHeld"
 	// ReasonCarryingOutDeletionPolicy says that the identity provider is being
 	// deleted, and what its deletionPolicy means for users and roles is under way.
 	ReasonCarryingOutDeletionPolicy = "CarryingOutDeletionPolicy"

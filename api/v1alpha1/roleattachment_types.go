@@ -72,7 +72,7 @@ type RoleAttachmentSpec struct {
 	// +kubebuilder:validation:MaxLength=36
 	UserID string `json:"userID,omitempty"`
 
-	// author is who made the attachment or last changed its times, stamped at
+	// author is who made the attachment or last changed what it says, stamped at
 	// admission.
 	// +optional
 	Author *Author `json:"author,omitempty"`
@@ -83,7 +83,25 @@ type RoleAttachmentSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=36
 	RoleID string `json:"roleID,omitempty"`
+
+	// releaseOf is set while the release is under way for which the attachment was
+	// made, and says of what. It is removed with the membership that it stands in
+	// for, when that ends before the release does, and when the release is called
+	// off. Nobody but Rollcall sets it or takes it away.
+	// +optional
+	ReleaseOf ReleaseKind `json:"releaseOf,omitempty"`
 }
+
+// ReleaseKind is what a release makes local.
+// +kubebuilder:validation:Enum=User;Role
+type ReleaseKind string
+
+const (
+	// ReleaseOfUser is the release of the attachment's user.
+	ReleaseOfUser ReleaseKind = "User"
+	// ReleaseOfRole is the release of the attachment's role.
+	ReleaseOfRole ReleaseKind = "Role"
+)
 
 // Author is who wrote an object, as the API server authenticated them.
 type Author struct {

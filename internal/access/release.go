@@ -19,12 +19,17 @@ func Releasable(u *v1alpha1.ProvisionedUser) bool {
 // ReleaseUser makes a user a local one. p is the user's provider; nil when it does
 // not exist. Memberships go: attachments must stand in for them before. The RBAC
 // subject stays whatever rule the provider had for it, and with it the level:
-// without the rule and its prefix the name could be somebody else's. A user whose
+// without the rule and its prefix the name could be somebody else's. A level that a
+// rename had made void goes for good, or it would count again under a name without
+// the prefix. A user whose
 // subject was refused had nothing bound, and must not get it under a name that
 // nobody chose: such a user is left inactive, for an administrator to see to.
 func ReleaseUser(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) {
 	before := SubjectOf(u, p)
 	s := &u.Spec
+	if renamed(u, p) {
+		s.PermissionLevel, s.PermissionLevelSubject = v1alpha1.LevelUser, ""
+	}
 	s.Provider, s.Memberships, s.ProviderDeletedAt = "", nil, nil
 	delete(u.Annotations, v1alpha1.ReleaseAnnotation)
 	if before.Name != "" && SubjectOf(u, nil).Name != before.Name {

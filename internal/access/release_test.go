@@ -31,7 +31,7 @@ func TestReleaseKeepsSubjectAndLevel(t *testing.T) {
 			u.Spec.PermissionLevelEpoch = rapid.SampledFrom([]int64{1, 2}).Draw(t, "epoch")
 		})
 		if rapid.Bool().Draw(t, "stamped") {
-			u.Spec.PermissionLevelSubject = pick("given to", access.SubjectOf(u, p).Value, "somebody else")
+			u.Spec.PermissionLevelSubject = pick("given to", access.SubjectOf(u, p).Value, "somebody else", "remote", "alice@example.com", p.Spec.Subject.Prefix+"alice@example.com")
 		}
 		before, grade := access.SubjectOf(u, p), access.Level(u, p)
 		standing := access.State(u, p)

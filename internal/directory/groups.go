@@ -18,7 +18,8 @@ import (
 )
 
 // unfinished are groups by folded displayName whose POST failed after they were
-// created, or may have been: nobody knows their ids.
+// created, or may have been: nobody knows their ids. A restart forgets them; then
+// the same POST is answered with 409, whereupon clients look the group up by name.
 type unfinished struct {
 	mu sync.Mutex
 	id map[string]string

@@ -36,11 +36,11 @@ func ForRole(provider, displayName string) (base, alternate string) {
 }
 
 // ForRelease returns the object name of the RoleAttachment that stands in for a
-// membership: readable from the objects' names, and told apart by what makes the
-// attachment void. attempt counts from 0 the names that turned out to be taken.
-func ForRelease(user, userID string, suspensions int64, role, roleID string, attempt int) string {
+// membership: readable from the objects' names, and told apart by what is released
+// and by what makes the attachment void. attempt counts from 0 the names that turned out to be taken.
+func ForRelease(kind, user, userID string, suspensions int64, role, roleID string, attempt int) string {
 	const room = (maxLength - hashLength - 2) / 2
-	return suffixed(clipped(user, room)+"-"+clipped(role, room), "release",
+	return suffixed(clipped(user, room)+"-"+clipped(role, room), "release of "+kind,
 		user, userID, strconv.FormatInt(suspensions, 10), role, roleID, strconv.Itoa(attempt))
 }
 

@@ -96,17 +96,18 @@ func TestNamesOfReleasesTellApartWhatMakesThemVoid(t *testing.T) {
 	long := strings.Repeat("a", 253)
 	seen := map[string]bool{}
 	for _, name := range []string{
-		ForRelease("alice", "1", 0, "ops", "2", 0), ForRelease("alice", "1", 0, "ops", "2", 1),
-		ForRelease("alice", "1", 1, "ops", "2", 0), ForRelease("alice", "3", 0, "ops", "2", 0),
-		ForRelease("alice", "1", 0, "ops", "4", 0), ForRelease("alice-ops", "1", 0, "ops", "2", 0),
-		ForRelease(long, "1", 0, long, "2", 0), ForRelease(long+"b", "1", 0, long, "2", 0),
+		ForRelease("User", "alice", "1", 0, "ops", "2", 0), ForRelease("User", "alice", "1", 0, "ops", "2", 1),
+		ForRelease("User", "alice", "1", 1, "ops", "2", 0), ForRelease("User", "alice", "3", 0, "ops", "2", 0),
+		ForRelease("User", "alice", "1", 0, "ops", "4", 0), ForRelease("User", "alice-ops", "1", 0, "ops", "2", 0),
+		ForRelease("Role", "alice", "1", 0, "ops", "2", 0),
+		ForRelease("User", long, "1", 0, long, "2", 0), ForRelease("User", long+"b", "1", 0, long, "2", 0),
 	} {
 		if seen[name] || len(validation.IsDNS1123Subdomain(name)) > 0 {
 			t.Errorf("%q is no name, or there twice", name)
 		}
 		seen[name] = true
 	}
-	if got := ForRelease("alice", "1", 0, "ops", "2", 0); !strings.HasPrefix(got, "alice-ops-") {
+	if got := ForRelease("User", "alice", "1", 0, "ops", "2", 0); !strings.HasPrefix(got, "alice-ops-") {
 		t.Errorf("%q does not say whom it gives what", got)
 	}
 }
