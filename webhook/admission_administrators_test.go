@@ -48,6 +48,7 @@ var _ = Describe("The last Administrator", Ordered, func() {
 			Expect(patch(ctx, admin, "ProvisionedUser", "ada", "%s", change)).To(refusedWith(field, "no Administrator", "give somebody else the level first"))
 		}
 		Expect(admin.Delete(ctx, localUser("ada", ""))).To(forbiddenWith("no Administrator"))
+		Expect(patch(ctx, admin, "ProvisionedUser", "ada", adoptable)).To(refusedWith("adoptable-by", "no Administrator"))
 		By("themselves, for whom lowering their own level is no raise")
 		Expect(setLevel(ctx, as("ada", "writers"), "ada", plain)).To(Or(refusedWith("no Administrator"), refusedWith("may not assign")))
 		Expect(patch(ctx, admin, "ProvisionedUser", "ada", `{"spec":{"remoteIdentity":"ada.l"}}`)).To(Succeed(), "another name of their own")

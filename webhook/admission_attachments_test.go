@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -23,7 +24,7 @@ var _ = Describe("A RoleAttachment", func() {
 		ann := idpUser("ann", "entra", ", suspensions: 4")
 		create(ctx, scim, ann)
 		create(ctx, admin, localRole("on-call", ""))
-		create(ctx, chief, attachment("ann", "on-call", ", epoch: 9, userID: chosen, roleID: chosen, author: {username: root}"))
+		create(ctx, chief, attachment("ann", "on-call", ", epoch: 9, author: {username: root}"))
 		first := stamps(ctx, "ann-on-call")
 		Expect(first.Epoch).To(HaveValue(BeEquivalentTo(4)))
 		Expect(first.UserID).To(Equal(read(ctx, "ann", &v1alpha1.ProvisionedUser{}).Spec.ID))
@@ -52,12 +53,12 @@ var _ = Describe("A RoleAttachment", func() {
 		Expect(stamps(ctx, "timed-timed-role").Author).To(HaveValue(HaveField("Username", "chief")))
 	})
 
-	It("is tied to a role that comes later by the next write, whoever's it is", func(ctx SpecContext) {
+	It("is tied to a role that comes later, by the next write", func(ctx SpecContext) {
 		create(ctx, admin, localUser("early", ""))
 		create(ctx, chief, attachment("early", "later", ""))
 		Expect(stamps(ctx, "early-later").RoleID).To(BeEmpty())
 		create(ctx, admin, localRole("later", ""))
-		Expect(patch(ctx, editor, "RoleAttachment", "early-later", `{"metadata":{"labels":{"a":"b"}},"spec":{"roleID":"chosen"}}`)).To(Succeed())
+		Expect(patch(ctx, chief, "RoleAttachment", "early-later", `{"metadata":{"labels":{"a":"b"}},"spec":{"roleID":"chosen"}}`)).To(Succeed())
 		Expect(stamps(ctx, "early-later").RoleID).To(Equal(read(ctx, "later", &v1alpha1.ProvisionedRole{}).Spec.ID))
 	})
 
@@ -69,15 +70,55 @@ var _ = Describe("A RoleAttachment", func() {
 		Expect(patch(ctx, admin, "RoleAttachment", "leaving-other-role", `{"spec":{"releaseOf":"User"}}`)).To(Succeed())
 		Expect(stamps(ctx, "leaving-other-role").ReleaseOf).To(BeEmpty())
 		By("the manager, which finds that the user is local and takes it off again")
-		create(ctx, admin, localUser("released", ""))
-		create(ctx, admin, attachment("released", "other-role", ""))
-		Expect(patch(ctx, scim, "RoleAttachment", "released-other-role", `{"spec":{"releaseOf":"User"}}`)).To(Succeed())
+		create(ctx, admin, localUser("now-local", ""))
+		create(ctx, admin, attachment("now-local", "other-role", ""))
+		Expect(patch(ctx, scim, "RoleAttachment", "now-local-other-role", `{"spec":{"releaseOf":"User"}}`)).To(Succeed())
 		Eventually(func(g Gomega) {
 			a := &v1alpha1.RoleAttachment{}
-			g.Expect(admin.Get(ctx, client.ObjectKey{Name: "released-other-role"}, a)).To(Succeed())
+			g.Expect(admin.Get(ctx, client.ObjectKey{Name: "now-local-other-role"}, a)).To(Succeed())
 			g.Expect(a.Spec.ReleaseOf).To(BeEmpty())
 			g.Expect(a.Generation).To(BeNumerically(">=", 3))
 		}).WithContext(ctx).Should(Succeed())
+	})
+
+	It("that is made again keeps the stamps that make it void", func(ctx SpecContext) {
+		create(ctx, scim, idpUser("restored", "entra", ", suspensions: 2"))
+		create(ctx, admin, localRole("regained", ""))
+		author, said := warned("chief", "writers")
+		for stamp, want := range map[string]types.GomegaMatcher{
+			"epoch: 1":         HaveField("Epoch", HaveValue(BeEquivalentTo(1))),
+			"userID: another":  HaveField("UserID", "another"),
+			"roleID: another":  HaveField("RoleID", "another"),
+			"epoch: 2":         HaveField("Epoch", HaveValue(BeEquivalentTo(2))),
+			"epoch: 3":         HaveField("Epoch", HaveValue(BeEquivalentTo(2))),
+			"reason: restored": HaveField("Epoch", HaveValue(BeEquivalentTo(2))),
+		} {
+			a := attachment("restored", "regained", ", "+stamp)
+			create(ctx, author, a)
+			Expect(stamps(ctx, "restored-regained")).To(want, stamp)
+			Expect(chief.Delete(ctx, a)).To(Succeed())
+		}
+		Expect(said.texts).To(HaveEach(ContainSubstring("gives nothing now")))
+		Expect(said.texts).To(HaveLen(3))
+	})
+
+	It("is not touched by who may not attach, in its metadata either", func(ctx SpecContext) {
+		create(ctx, admin, localUser("marked", ""), localRole("marked-role", ""))
+		create(ctx, admin, attachment("marked", "marked-role", ""))
+		for _, change := range []string{
+			`{"labels":{"prune":"true"}}`, `{"annotations":{"a":"b"}}`, `{"finalizers":["example.com/hold"]}`,
+			`{"ownerReferences":[{"apiVersion":"v1","kind":"Namespace","name":"gone","uid":"00000000-0000-0000-0000-000000000000"}]}`,
+		} {
+			Expect(patch(ctx, editor, "RoleAttachment", "marked-marked-role", `{"metadata":%s}`, change)).To(refusedWith("spec.role"), change)
+		}
+		Expect(patch(ctx, editor, "RoleAttachment", "marked-marked-role", `{"metadata":{"labels":{}}}`)).To(Succeed(), "nothing changes")
+	})
+
+	It("is removed by the garbage collector when its owner is gone", func(ctx SpecContext) {
+		create(ctx, admin, localUser("owned", ""), localRole("owned-role", ""))
+		a := attachment("owned", "owned-role", "")
+		create(ctx, admin, a)
+		Expect(as("system:serviceaccount:kube-system:generic-garbage-collector").Delete(ctx, a)).To(Succeed())
 	})
 
 	It("needs its user", func(ctx SpecContext) {
@@ -105,7 +146,6 @@ var _ = Describe("A RoleAttachment", func() {
 		}
 		Expect(editor.Delete(ctx, attachment("guest", "guarded", ""))).To(forbiddenWith(right))
 		Expect(editor.DeleteAllOf(ctx, &v1alpha1.RoleAttachment{}, client.MatchingFields{"metadata.name": "guest-guarded"})).To(forbiddenWith(right))
-		Expect(patch(ctx, editor, "RoleAttachment", "guest-guarded", `{"metadata":{"labels":{"a":"b"}}}`)).To(Succeed(), "a label gives nobody anything")
 		Expect(chief.Delete(ctx, attachment("guest", "guarded", ""))).To(Succeed())
 	})
 

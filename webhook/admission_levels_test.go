@@ -38,9 +38,14 @@ var _ = Describe("A permission level", func() {
 	})
 
 	It("carries an epoch and a subject that nobody chooses, and a local user an id", func(ctx SpecContext) {
-		create(ctx, admin, localUser("stamped", ", permissionLevel: Auditor, permissionLevelEpoch: 7, permissionLevelSubject: mallory"))
+		author, said := warned("chief", "writers")
+		create(ctx, author, localUser("stamped", ", permissionLevel: Auditor, permissionLevelEpoch: 7, permissionLevelSubject: mallory"))
+		Expect(said.texts).To(ConsistOf(ContainSubstring("the permission level gives nothing now")))
 		stamps := func() v1alpha1.ProvisionedUserSpec { return read(ctx, "stamped", &v1alpha1.ProvisionedUser{}).Spec }
 		Expect(stamps().PermissionLevelEpoch).To(BeZero())
+		Expect(stamps().PermissionLevelSubject).To(Equal("mallory"), "void, like that of a user made again from a backup")
+		Expect(setLevel(ctx, chief, "stamped", plain)).To(Succeed())
+		Expect(setLevel(ctx, chief, "stamped", auditor)).To(Succeed())
 		Expect(stamps().PermissionLevelSubject).To(Equal("stamped"))
 		Expect(stamps().ID).NotTo(BeEmpty())
 		Expect(patch(ctx, admin, "ProvisionedUser", "stamped", `{"spec":{"permissionLevelSubject":"mallory"}}`)).To(Succeed())
@@ -157,7 +162,10 @@ var _ = Describe("A permission level", func() {
 		}
 		create(ctx, editor, provider("a:"))
 		create(ctx, scim, idpUser("prefixed-user", "prefixed", ""))
-		Expect(rename(editor, "b:")).To(Succeed(), "nobody has a level")
+		Eventually(func(g Gomega) {
+			g.Expect(rename(editor, "b:")).To(refusedWith("spec.subject", `the verb "attach" on all provisionedroles`), "what her roles give would be another's")
+		}).WithContext(ctx).Should(Succeed())
+		Expect(rename(chief, "b:")).To(Succeed())
 		Expect(setLevel(ctx, chief, "prefixed-user", auditor)).To(Succeed())
 		Eventually(func(g Gomega) {
 			g.Expect(rename(editor, "c:")).To(refusedWith("spec.subject", "may not assign the level Auditor"))

@@ -5,6 +5,7 @@ package webhook_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
@@ -49,10 +50,15 @@ var _ = Describe("What is attached to a local user", func() {
 	It("is left to an identity provider by none who may not attach and assign", func(ctx SpecContext) {
 		create(ctx, admin, localUser("ward", ", permissionLevel: Auditor"), localRole("home", ""))
 		create(ctx, admin, attachment("ward", "home", ""))
-		Expect(patch(ctx, editor, "ProvisionedUser", "ward", adoptable)).To(Succeed(), "that keeps nothing")
+		Expect(patch(ctx, editor, "ProvisionedUser", "ward", adoptable)).
+			To(refusedWith("adoptable-by", "may not assign the level Auditor"), "which the adoption ends")
 		Expect(patch(ctx, editor, "ProvisionedUser", "ward", everything)).
-			To(refusedWith("adoption-keeps", `the role "home"`, "may not assign the level Auditor"))
+			To(refusedWith("adoption-keeps", `the verb "attach" on all provisionedroles`, "may not assign every level"))
 		Expect(patch(ctx, chief, "ProvisionedUser", "ward", everything)).To(Succeed())
+		By("one without a level, to which somebody may grant something later")
+		create(ctx, editor, localUser("orphan", ""))
+		Expect(patch(ctx, editor, "ProvisionedUser", "orphan", everything)).To(refusedWith("adoption-keeps", `the verb "attach"`))
+		Expect(patch(ctx, editor, "ProvisionedUser", "orphan", adoptable)).To(Succeed(), "that keeps nothing")
 	})
 })
 
@@ -79,6 +85,18 @@ var _ = Describe("A role", func() {
 		create(ctx, editor, localRole("offered", ""))
 		Expect(patch(ctx, editor, "ProvisionedRole", "offered", adoptable)).To(refusedWith("adoptable-by", `the verb "attach"`))
 		Expect(patch(ctx, chief, "ProvisionedRole", "offered", adoptable)).To(Succeed())
+	})
+
+	It("is not made again with its id, and its attachments, by who may not attach", func(ctx SpecContext) {
+		create(ctx, admin, localUser("holder", ""), localRole("closed", ""))
+		create(ctx, admin, attachment("holder", "closed", ""))
+		id := read(ctx, "closed", &v1alpha1.ProvisionedRole{}).Spec.ID
+		Expect(editor.Delete(ctx, localRole("closed", ""))).To(Succeed())
+		again := func() *unstructured.Unstructured { return localRole("closed", ", id: "+id) }
+		Expect(editor.Create(ctx, again())).To(refusedWith("spec.id: Forbidden", `make the role "closed" again`))
+		create(ctx, editor, localRole("closed", ""))
+		Expect(editor.Delete(ctx, localRole("closed", ""))).To(Succeed())
+		create(ctx, chief, again())
 	})
 
 	It("keeps its id when a manifest without one is applied", func(ctx SpecContext) {

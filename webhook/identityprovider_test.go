@@ -27,6 +27,8 @@ func TestLevelsMovedByASubjectRule(t *testing.T) {
 		{"the same rule", []*v1alpha1.ProvisionedUser{one}, entra(), entra(), nil},
 		{"another prefix", []*v1alpha1.ProvisionedUser{one, one}, entra(), rule(v1alpha1.SubjectFromUserName, "x:"), levels{administrator}},
 		{"another attribute", []*v1alpha1.ProvisionedUser{one}, entra(), rule(v1alpha1.SubjectFromExternalID, "oidc:"), levels{administrator}},
+		{"a level that was void for the name comes into force", []*v1alpha1.ProvisionedUser{provisioned(level(auditor), remote("mallory-alice"))},
+			entra(), rule(v1alpha1.SubjectFromUserName, "mallory-"), levels{auditor}},
 		{"a void level moves nowhere", []*v1alpha1.ProvisionedUser{void}, entra(), rule(v1alpha1.SubjectFromUserName, "x:"), nil},
 		{"nor does who has a remoteIdentity", []*v1alpha1.ProvisionedUser{pinned}, entra(), rule(v1alpha1.SubjectFromUserName, "x:"), nil},
 		{"a new provider that goes on where another ended", []*v1alpha1.ProvisionedUser{one}, nil, entra(), nil},

@@ -43,10 +43,27 @@ func (c change) inForce() (before, after v1alpha1.PermissionLevel) {
 	return before, access.Level(c.new, c.newProvider).Level
 }
 
+// marks is what the annotations say, before and after.
+func (c change) marks() (before, after marks) {
+	if c.old != nil {
+		before = marksOf(c.old.Annotations)
+	}
+	return before, marksOf(c.new.Annotations)
+}
+
+// above is a level if it allows anything.
+func above(l v1alpha1.PermissionLevel) []v1alpha1.PermissionLevel {
+	if access.Rank(l) == 0 {
+		return nil
+	}
+	return []v1alpha1.PermissionLevel{l}
+}
+
 // assigned are the levels that whoever makes the change has to be able to assign.
 // Taking one away asks for the same right as giving it: otherwise anybody who can
 // patch a user could disarm the administrators. So does handing it to another
-// subject, and bringing one back into force.
+// subject, and bringing one back into force. A suspension asks for none: whoever is
+// on call may have to, it can be lifted, and the last Administrator stays.
 func (c change) assigned() []v1alpha1.PermissionLevel {
 	var levels []v1alpha1.PermissionLevel
 	before, after := c.given()

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -102,10 +103,39 @@ func (w *roleWebhook) validate(ctx context.Context, old, r *v1alpha1.Provisioned
 		}
 		errs = append(errs, list(refused)...)
 	}
+	if newlyReleased(marked, marksOf(r.Annotations)) {
+		refused, err := w.attachByRight(ctx, req.UserInfo, r.Name, annotationsPath.Key(v1alpha1.ReleaseAnnotation),
+			fmt.Sprintf("take the role %q from its identity provider", r.Name))
+		if err != nil {
+			return nil, err
+		}
+		errs = append(errs, list(refused)...)
+	}
+	if local && old == nil {
+		refused, err := w.revives(ctx, req.UserInfo, r)
+		if err != nil {
+			return nil, err
+		}
+		errs = append(errs, list(refused)...)
+	}
 	if len(errs) > 0 {
 		return nil, invalid("ProvisionedRole", r.Name, errs...)
 	}
 	return w.unknownLeaders(ctx, leaders)
+}
+
+// revives says why the author may not make a role again, with the id of one that is
+// gone: the attachments to that one would count again.
+func (w *roleWebhook) revives(ctx context.Context, author authenticationv1.UserInfo, r *v1alpha1.ProvisionedRole) (*field.Error, error) {
+	list, err := w.live.Attachments(ctx, "spec.role", r.Name)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(list, func(a *v1alpha1.RoleAttachment) bool { return a.Spec.RoleID == r.Spec.ID }) {
+		return nil, nil
+	}
+	return w.attachByRight(ctx, author, r.Name, field.NewPath("spec", "id"),
+		fmt.Sprintf("make the role %q again, to which there are attachments", r.Name))
 }
 
 // newLeaders are the leaders whom a write adds.

@@ -2,6 +2,8 @@ package webhook
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -67,8 +69,12 @@ func stampUser(c change) {
 	spec := &c.new.Spec
 	before, after := c.given()
 	if c.old == nil || before != after {
+		sent := *spec
 		spec.PermissionLevelEpoch = spec.Suspensions
 		spec.PermissionLevelSubject = grantee(c)
+		if c.old == nil {
+			keepVoidLevel(spec, &sent)
+		}
 	} else {
 		spec.PermissionLevelEpoch = c.old.Spec.PermissionLevelEpoch
 		spec.PermissionLevelSubject = c.old.Spec.PermissionLevelSubject
@@ -85,6 +91,16 @@ func stampUser(c change) {
 	}
 }
 
+// keepVoidLevel keeps the stamps of a user who is made again, from a backup or from
+// what somebody has read, where they make the level void. spec has those of today.
+func keepVoidLevel(spec, sent *v1alpha1.ProvisionedUserSpec) {
+	if sent.PermissionLevelSubject == "" || spec.PermissionLevelSubject == "" {
+		return // it never had a level, or has none
+	}
+	spec.PermissionLevelEpoch = min(spec.PermissionLevelEpoch, sent.PermissionLevelEpoch)
+	spec.PermissionLevelSubject = sent.PermissionLevelSubject
+}
+
 // grantee is whom a level above User is given to.
 func grantee(c change) string {
 	if access.Given(c.new) == v1alpha1.LevelUser {
@@ -95,7 +111,17 @@ func grantee(c change) string {
 
 // ValidateCreate implements admission.Validator.
 func (w *userWebhook) ValidateCreate(ctx context.Context, u *v1alpha1.ProvisionedUser) (admission.Warnings, error) {
-	return nil, w.validate(ctx, nil, u)
+	if err := w.validate(ctx, nil, u); err != nil {
+		return nil, err
+	}
+	p, err := w.cache.Provider(ctx, u.Spec.Provider)
+	if err != nil {
+		return nil, err
+	}
+	if l := access.Level(u, p); l.Level != access.Given(u) {
+		return admission.Warnings{"the permission level gives nothing now: " + l.Message}, nil
+	}
+	return nil, nil
 }
 
 // ValidateUpdate implements admission.Validator.
@@ -108,6 +134,16 @@ func (w *userWebhook) ValidateDelete(ctx context.Context, u *v1alpha1.Provisione
 	req, err := admission.RequestFromContext(ctx)
 	if err != nil {
 		return nil, err
+	}
+	c, err := w.change(ctx, nil, u)
+	if err != nil {
+		return nil, err
+	}
+	_, inForce := c.inForce()
+	if refused, err := w.assign(ctx, req.UserInfo, above(inForce), levelPath); err != nil {
+		return nil, err
+	} else if len(refused) > 0 {
+		return nil, forbidden("provisionedusers", u.Name, "%s", refused[0].Detail)
 	}
 	if last, err := w.administrators.userGoes(ctx, u, nil, isDryRun(req)); err != nil {
 		return nil, err
@@ -134,7 +170,7 @@ func (w *userWebhook) validate(ctx context.Context, old, u *v1alpha1.Provisioned
 		return invalid("ProvisionedUser", u.Name, errs...)
 	}
 	for _, check := range []func(context.Context, admission.Request, change) (field.ErrorList, error){
-		w.assignable, w.unique, w.sameOwner, w.adoptable, w.notTheLast,
+		w.assignable, w.unique, w.sameOwner, w.adoptable, w.releasable, w.notTheLast,
 	} {
 		found, err := check(ctx, req, c)
 		if err != nil {
@@ -184,34 +220,76 @@ func (w *userWebhook) sameOwner(ctx context.Context, req admission.Request, c ch
 	return w.takeover(ctx, req.UserInfo, c)
 }
 
-// adoptable: whoever marks a user for adoption with everything granted locally hands
-// that to whoever the identity provider says the user is.
+// adoptable: whoever marks a user for adoption hands it to whoever the identity
+// provider says the user is; with everything granted locally, whatever that will be
+// by then. Otherwise those grants end, a level too.
 func (w *userWebhook) adoptable(ctx context.Context, req admission.Request, c change) (field.ErrorList, error) {
-	var before marks
-	if c.old != nil {
-		before = marksOf(c.old.Annotations)
-	}
-	after := marksOf(c.new.Annotations)
-	if !c.local() || after.keeps == "" || !newlyAdoptable(before, after) {
+	before, after := c.marks()
+	if !c.local() || !newlyAdoptable(before, after) {
 		return nil, nil
 	}
+	if after.keeps == "" {
+		_, inForce := c.inForce()
+		return w.assign(ctx, req.UserInfo, above(inForce), annotationsPath.Key(v1alpha1.AdoptableByAnnotation))
+	}
 	path := annotationsPath.Key(v1alpha1.AdoptionKeepsAnnotation)
-	errs, err := w.handsOver(ctx, req.UserInfo, c.new, path)
+	refused, err := w.attachByRight(ctx, req.UserInfo, everything, path,
+		"hand to an identity provider what is granted to the user, now and until the adoption")
 	if err != nil {
 		return nil, err
 	}
-	if l := access.Given(c.new); l != v1alpha1.LevelUser {
-		refused, err := w.assign(ctx, req.UserInfo, []v1alpha1.PermissionLevel{l}, path)
-		return append(errs, refused...), err
+	errs, err := w.assign(ctx, req.UserInfo, []v1alpha1.PermissionLevel{everything}, path)
+	return append(list(refused), errs...), err
+}
+
+// releasable: whoever releases a user takes it from the identity provider, which
+// can't suspend it any more, and makes attachments of its memberships. Nobody does
+// that to themselves.
+func (w *userWebhook) releasable(ctx context.Context, req admission.Request, c change) (field.ErrorList, error) {
+	before, after := c.marks()
+	if !newlyReleased(before, after) {
+		return nil, nil
 	}
-	return errs, nil
+	path := annotationsPath.Key(v1alpha1.ReleaseAnnotation)
+	if isCalled(req.UserInfo.Username, c.new, c.newProvider) {
+		return field.ErrorList{field.Forbidden(path,
+			"nobody takes themselves from their identity provider, whatever their rights: have somebody else do it")}, nil
+	}
+	roles, err := w.attached(ctx, c.new)
+	if err != nil {
+		return nil, err
+	}
+	for id := range c.new.Spec.Memberships {
+		role, err := w.cache.RoleByID(ctx, c.new.Spec.Provider, id)
+		if err != nil {
+			return nil, err
+		}
+		if role != nil {
+			roles = append(roles, role.Name)
+		}
+	}
+	slices.Sort(roles)
+	var errs field.ErrorList
+	for _, role := range slices.Compact(roles) {
+		refused, err := w.attachByRight(ctx, req.UserInfo, role, path, fmt.Sprintf("release a user who has the role %q", role))
+		if err != nil {
+			return nil, err
+		}
+		errs = append(errs, list(refused)...)
+	}
+	refused, err := w.assign(ctx, req.UserInfo, above(access.Given(c.new)), path)
+	return append(errs, refused...), err
 }
 
 func (w *userWebhook) notTheLast(ctx context.Context, req admission.Request, c change) (field.ErrorList, error) {
 	if c.old == nil {
 		return nil, nil
 	}
-	last, err := w.administrators.userGoes(ctx, c.old, c.new, isDryRun(req))
+	after := c.new
+	if before, marked := c.marks(); c.local() && newlyAdoptable(before, marked) && marked.keeps == "" {
+		after = nil // the adoption ends the level
+	}
+	last, err := w.administrators.userGoes(ctx, c.old, after, isDryRun(req))
 	if !last || err != nil {
 		return nil, err
 	}
@@ -228,6 +306,8 @@ func removalPath(c change) *field.Path {
 		return field.NewPath("spec", "suspend")
 	case c.renames():
 		return subjectPath(c.old, c.new)
+	case newlyAdoptable(c.marks()):
+		return annotationsPath.Key(v1alpha1.AdoptableByAnnotation)
 	default:
 		return field.NewPath("spec", "active")
 	}

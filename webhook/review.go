@@ -62,7 +62,13 @@ func (g *gate) assign(ctx context.Context, author authenticationv1.UserInfo, lev
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
+		switch {
+		case ok:
+		case l == everything:
+			errs = append(errs, field.Forbidden(path, fmt.Sprintf(
+				"%q may not assign every level: that takes the verb %q on all permissionlevels.%s",
+				author.Username, assignVerb, v1alpha1.GroupVersion.Group)))
+		default:
 			errs = append(errs, field.Forbidden(path, fmt.Sprintf(
 				"%q may not assign the level %s: that takes the verb %q on permissionlevels.%s named %q",
 				author.Username, l, assignVerb, v1alpha1.GroupVersion.Group, l)))
@@ -70,6 +76,9 @@ func (g *gate) assign(ctx context.Context, author authenticationv1.UserInfo, lev
 	}
 	return errs, nil
 }
+
+// everything, as the name of a role or a level, asks for the right to all of them.
+const everything = ""
 
 // attachByRight says, at path, that the author does not hold the verb attach on a
 // role.
@@ -82,6 +91,9 @@ func (g *gate) attachByRight(ctx context.Context, author authenticationv1.UserIn
 }
 
 func attachRight(role string) string {
+	if role == everything {
+		return fmt.Sprintf("the verb %q on all provisionedroles.%s", attachVerb, v1alpha1.GroupVersion.Group)
+	}
 	return fmt.Sprintf("the verb %q on provisionedroles.%s named %q", attachVerb, v1alpha1.GroupVersion.Group, role)
 }
 

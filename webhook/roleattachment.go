@@ -3,6 +3,8 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -57,12 +59,31 @@ func (w *attachmentWebhook) Default(ctx context.Context, a *v1alpha1.RoleAttachm
 			return err
 		}
 	}
-	if old == nil && w.isSelf(req.UserInfo) && sent.Epoch != nil {
+	switch {
+	case old != nil:
+	case w.isSelf(req.UserInfo) && sent.Epoch != nil:
 		// At a release the manager knows what it has just read from the API server,
 		// and a lower count from this cache would take the role from the user.
 		a.Spec.Epoch, a.Spec.UserID, a.Spec.RoleID = sent.Epoch, sent.UserID, sent.RoleID
+	default:
+		keepVoid(&a.Spec, sent)
 	}
 	return nil
+}
+
+// keepVoid keeps the stamps of an attachment that is made again, from a backup or
+// from what somebody has read, where they make it void: what a suspension has ended
+// is not to come back to life by the way. spec has the stamps of today.
+func keepVoid(spec, sent *v1alpha1.RoleAttachmentSpec) {
+	if sent.Epoch != nil && *sent.Epoch < *spec.Epoch {
+		spec.Epoch = sent.Epoch
+	}
+	if sent.UserID != "" {
+		spec.UserID = sent.UserID
+	}
+	if sent.RoleID != "" {
+		spec.RoleID = sent.RoleID
+	}
 }
 
 // keepReleaseOf undoes what anybody but the manager says about a release: the
@@ -138,11 +159,20 @@ func (w *attachmentWebhook) ValidateCreate(ctx context.Context, a *v1alpha1.Role
 
 // ValidateUpdate implements admission.Validator.
 func (w *attachmentWebhook) ValidateUpdate(ctx context.Context, old, a *v1alpha1.RoleAttachment) (admission.Warnings, error) {
-	if equality.Semantic.DeepEqual(unstamped(old), unstamped(a)) {
-		// Labels, finalizers and stamps give nobody anything.
+	if equality.Semantic.DeepEqual(unstamped(old), unstamped(a)) && sameMetadata(old, a) {
+		// A manifest that is applied again, or a stamp.
 		return nil, nil
 	}
 	return nil, w.authorize(ctx, a)
+}
+
+// sameMetadata says that nothing was written by which others act on an attachment:
+// by a label a GitOps tool can be made to remove it, by an owner the garbage
+// collector, and a finalizer holds it.
+func sameMetadata(old, a *v1alpha1.RoleAttachment) bool {
+	return maps.Equal(old.Labels, a.Labels) && maps.Equal(old.Annotations, a.Annotations) &&
+		slices.Equal(old.Finalizers, a.Finalizers) &&
+		equality.Semantic.DeepEqual(old.OwnerReferences, a.OwnerReferences)
 }
 
 // ValidateDelete implements admission.Validator.
@@ -178,15 +208,20 @@ func (w *attachmentWebhook) authorize(ctx context.Context, a *v1alpha1.RoleAttac
 	return err
 }
 
+// garbageCollectors delete what has lost its owner. kube-controller-manager may or
+// may not use an account for each of its controllers.
+var garbageCollectors = []string{"system:serviceaccount:kube-system:generic-garbage-collector", "system:kube-controller-manager"}
+
 // refused says why the author of a request may not write an attachment. The manager
 // needs no right to: at a release it writes what an identity provider had given, and
-// it removes what is over.
+// it removes what is over. The garbage collector doesn't either: whoever has given
+// the attachment an owner could have removed it.
 func (w *attachmentWebhook) refused(ctx context.Context, a *v1alpha1.RoleAttachment) (*field.Error, error) {
 	req, err := admission.RequestFromContext(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if w.isSelf(req.UserInfo) {
+	if w.isSelf(req.UserInfo) || slices.Contains(garbageCollectors, req.UserInfo.Username) {
 		return nil, nil
 	}
 	return w.attach(ctx, req.UserInfo, a.Spec.Role, attachmentRolePath)

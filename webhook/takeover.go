@@ -88,11 +88,14 @@ func subjectPath(old, u *v1alpha1.ProvisionedUser) *field.Path {
 	}
 }
 
-// marks is what the annotations of an object say about its adoption.
-type marks struct{ adoptableBy, keeps string }
+// marks is what the annotations of an object say about who is to manage it.
+type marks struct{ adoptableBy, keeps, release string }
 
 func marksOf(annotations map[string]string) marks {
 	m := marks{adoptableBy: annotations[v1alpha1.AdoptableByAnnotation]}
+	if annotations[v1alpha1.ReleaseAnnotation] == v1alpha1.ReleaseValue {
+		m.release = v1alpha1.ReleaseValue
+	}
 	if annotations[v1alpha1.AdoptionKeepsAnnotation] == v1alpha1.AdoptionKeepsValue {
 		m.keeps = v1alpha1.AdoptionKeepsValue
 	}
@@ -102,5 +105,10 @@ func marksOf(annotations map[string]string) marks {
 // newlyAdoptable says that a write marks an object for adoption, or for another
 // adoption than before.
 func newlyAdoptable(before, after marks) bool {
-	return after.adoptableBy != "" && before != after
+	return after.adoptableBy != "" && (before.adoptableBy != after.adoptableBy || before.keeps != after.keeps)
+}
+
+// newlyReleased says that a write asks for a release.
+func newlyReleased(before, after marks) bool {
+	return after.release != "" && before.release == ""
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/scim/fold"
 )
 
 // Grade is the permission level in force.
@@ -38,11 +37,12 @@ func Level(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) Grade {
 	}
 }
 
-// renamed says whether the user has another name than the level was given to. A
-// level without a name never went through admission.
+// renamed says whether the user has another name than the level was given to, to
+// the letter, as RBAC compares: names that fold into one, such as weiss and weiß,
+// can be two people's. A level without a name never went through admission.
 func renamed(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) bool {
 	given := u.Spec.PermissionLevelSubject
-	return given != "" && !fold.Equal(given, SubjectOf(u, p).Value)
+	return given != "" && given != SubjectOf(u, p).Value
 }
 
 // Rank orders levels by what they allow. TeamLeader and Auditor are equal:

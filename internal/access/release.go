@@ -7,7 +7,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/scim/fold"
 )
 
 // Releasable says whether a user belongs to an identity provider and can become a
@@ -41,7 +40,7 @@ func ReleaseUser(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) {
 		s.Active = &inactive
 		return
 	}
-	if given := s.PermissionLevelSubject; given != "" && fold.Equal(given, before.Value) {
+	if given := s.PermissionLevelSubject; given != "" && given == before.Value {
 		s.PermissionLevelSubject = after.Value
 	}
 }

@@ -88,7 +88,8 @@ func TestLevel(t *testing.T) {
 		{"an epoch of the future is no better", alice(level(admin, 5), suspensions(3)), v1alpha1.LevelUser, access.ReasonSuspendedSince},
 		{"local user", alice(local, level(admin, 0)), admin, access.ReasonActive},
 		{"given to the name the user has", alice(level(admin, 0), givenTo("alice@example.com")), admin, access.ReasonActive},
-		{"another case of the same name", alice(level(admin, 0), givenTo("Alice@EXAMPLE.com")), admin, access.ReasonActive},
+		{"another case of the same name is another name to RBAC", alice(level(admin, 0), givenTo("Alice@EXAMPLE.com")), v1alpha1.LevelUser, access.ReasonSubjectChanged},
+		{"a name that folds into it is somebody else's", alice(level(admin, 0), givenTo("weiss@example.com"), func(u *v1alpha1.ProvisionedUser) { u.Spec.UserName = "weiß@example.com" }), v1alpha1.LevelUser, access.ReasonSubjectChanged},
 		{"renamed since", alice(level(admin, 0), givenTo("alice@example.com"), func(u *v1alpha1.ProvisionedUser) { u.Spec.UserName = "mallory@example.com" }), v1alpha1.LevelUser, access.ReasonSubjectChanged},
 		{"given a remote identity since", alice(level(admin, 0), givenTo("alice@example.com"), func(u *v1alpha1.ProvisionedUser) { u.Spec.RemoteIdentity = "mallory" }), v1alpha1.LevelUser, access.ReasonSubjectChanged},
 	} {

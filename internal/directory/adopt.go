@@ -114,13 +114,14 @@ func adopt[T client.Object](ctx context.Context, d *Directory, find func(context
 	}
 }
 
-// handOver removes an administrator's marks, and says whether what was granted
-// locally stays.
+// handOver removes an administrator's marks, that of a release included, which was
+// for an earlier owner, and says whether what was granted locally stays.
 func handOver(o client.Object) (keeps bool) {
 	marks := o.GetAnnotations()
 	keeps = marks[v1alpha1.AdoptionKeepsAnnotation] == v1alpha1.AdoptionKeepsValue
 	delete(marks, v1alpha1.AdoptableByAnnotation)
 	delete(marks, v1alpha1.AdoptionKeepsAnnotation)
+	delete(marks, v1alpha1.ReleaseAnnotation)
 	return keeps
 }
 

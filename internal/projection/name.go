@@ -131,11 +131,15 @@ func sourceOf(b metav1.Object, label string) (name string, ours bool) {
 	if b.GetLabels()[v1alpha1.ManagedByLabel] != v1alpha1.ManagedByValue {
 		return "", false
 	}
+	// Without the label it is not ours, whatever the annotation says: by the label
+	// the API server keeps everybody else from making one.
+	if name = b.GetLabels()[label]; name == "" {
+		return "", false
+	}
 	if full := b.GetAnnotations()[label]; full != "" {
 		return full, true
 	}
-	name = b.GetLabels()[label]
-	return name, name != ""
+	return name, true
 }
 
 // Ours says whether a binding belongs to the source: by its labels, or, when
