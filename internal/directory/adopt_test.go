@@ -86,6 +86,7 @@ var _ = Describe("A local user", func() {
 	adoptable := func(ctx context.Context) {
 		GinkgoHelper()
 		mark(ctx, dan, v1alpha1.AdoptableByAnnotation, provider)
+		mark(ctx, dan, v1alpha1.ReleaseAnnotation, v1alpha1.ReleaseValue) // of which nothing is left
 	}
 	untouched := func(ctx context.Context) {
 		GinkgoHelper()

@@ -52,7 +52,8 @@ type Refusal struct {
 
 // Apply carries out a plan: withdrawals, then grants, then what is to be pruned.
 // A failure stops nothing but the pruning in its namespace, which would take away
-// what the failed write was to replace. The error is worth a retry; refusals are
+// what the failed write was to replace. What refers to another role than the source
+// does goes all the same: the source may have been pointed to a lesser one. The error is worth a retry; refusals are
 // not.
 func (w *Writer) Apply(ctx context.Context, from Source, plan *Plan) ([]Refusal, error) {
 	done := w.each(ctx, from, plan.Withdraw, w.withdraw, nil)
@@ -62,7 +63,9 @@ func (w *Writer) Apply(ctx context.Context, from Source, plan *Plan) ([]Refusal,
 		return done.refusals, errors.Join(append(done.errs, ErrInterrupted)...)
 	}
 	// What the rule no longer asks for goes also when its successor was refused.
-	prune := slices.DeleteFunc(slices.Clone(plan.Prune), func(b Binding) bool { return done.failed[b.Namespace] })
+	prune := slices.DeleteFunc(slices.Clone(plan.Prune), func(b Binding) bool {
+		return done.failed[b.Namespace] && RoleRefOf(b.Current) == from.RoleRef
+	})
 	done.add(w.each(ctx, from, prune, w.withdraw, nil))
 	return done.refusals, errors.Join(done.errs...)
 }

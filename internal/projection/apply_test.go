@@ -202,6 +202,25 @@ func TestPruningWaitsOnlyWhereSomethingFailed(t *testing.T) {
 	}
 }
 
+// A rule that was pointed to a lesser role gives the greater one no longer, though
+// the lesser can't be bound yet.
+func TestWhatRefersToAnotherRoleIsPrunedWhateverFails(t *testing.T) {
+	t.Parallel()
+	a := &answers{status: map[string]*metav1.Status{"POST bad": {Code: 500, Reason: metav1.StatusReasonInternalError}}}
+	old := bound("bad", "old", users(0, 1), nil)
+	old.Current.(*rbacv1.RoleBinding).RoleRef.Name = "admin"
+	plan := &projection.Plan{
+		Grant: []projection.Binding{{Namespace: "bad", Name: "new", Subjects: users(0, 1)}},
+		Prune: []projection.Binding{old},
+	}
+	if _, err := writer(t, a).Apply(context.Background(), projection.OfRule(rule()), plan); err == nil {
+		t.Error("the failure isn't told, and nobody tries again")
+	}
+	if requests := strings.Join(a.requests, ","); requests != "POST bad,DELETE bad" {
+		t.Errorf("requests %s", requests)
+	}
+}
+
 func TestGrantsGiveWayToRevocations(t *testing.T) {
 	t.Parallel()
 	a := &answers{}
