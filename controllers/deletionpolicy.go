@@ -117,7 +117,10 @@ func (r *deletionPolicyReconciler) releaseAll(ctx context.Context, p *v1alpha1.I
 	if err != nil {
 		return remainder{}, err
 	}
-	for _, do := range []func(context.Context, *v1alpha1.ProvisionedUser) (bool, error){r.releaser.prepare, r.releaser.user} {
+	release := func(ctx context.Context, u *v1alpha1.ProvisionedUser) (bool, error) {
+		return r.releaser.user(ctx, u, func(ctx context.Context) (bool, error) { return r.calledOff(ctx, p) })
+	}
+	for _, do := range []func(context.Context, *v1alpha1.ProvisionedUser) (bool, error){r.releaser.prepare, release} {
 		l, err := r.everyUser(ctx, p, everybody, do)
 		if l.users > 0 || err != nil {
 			l.roles = len(roles)
@@ -131,6 +134,20 @@ func (r *deletionPolicyReconciler) releaseAll(ctx context.Context, p *v1alpha1.I
 		return remainder{}, err
 	}
 	return r.releaseRoles(ctx, p, roles)
+}
+
+// calledOff says whether a provider is no longer to release its users, as the API
+// server has it: its policy can be changed on the way.
+func (r *deletionPolicyReconciler) calledOff(ctx context.Context, p *v1alpha1.IdentityProvider) (bool, error) {
+	now := &v1alpha1.IdentityProvider{}
+	err := r.live.Get(ctx, client.ObjectKeyFromObject(p), now)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the identity provider %q: %w", p.Name, err)
+	}
+	return now.UID != p.UID || !releasing(now), nil
 }
 
 // releaseRoles makes roles local, all but those that rules hold.

@@ -23,7 +23,7 @@ const (
 	// policyPause is between two steps of a policy.
 	policyPause = 50 * time.Millisecond
 	// holdPause is that while the policy waits for an administrator.
-	holdPause = 2 * time.Second
+	holdPause = time.Minute
 	// contactAccuracy is how exactly contacts are known.
 	contactAccuracy = time.Minute
 )
@@ -42,8 +42,19 @@ func (r *deletionPolicyReconciler) setup(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("deletionpolicy").
 		For(&v1alpha1.IdentityProvider{}, builder.WithPredicates(r.recent.changed())).
+		Watches(&v1alpha1.AccessRule{}, on(false, r.ruleChanged)).
 		WithOptions(workers(2, maxRetry)).
 		Complete(r)
+}
+
+// ruleChanged: a rule may have held the release of a provider's roles.
+func (r *deletionPolicyReconciler) ruleChanged(ctx context.Context, old, _ *v1alpha1.AccessRule, q queue) {
+	if old == nil || old.Spec.Provider == "" || old.Spec.Provider == v1alpha1.LocalManager {
+		return
+	}
+	if p, err := r.Provider(ctx, old.Spec.Provider); err == nil && p != nil && p.DeletionTimestamp != nil {
+		enqueue(q, normal, 0, p.Name)
+	}
 }
 
 // Reconcile implements reconcile.Reconciler.

@@ -208,7 +208,7 @@ var _ = Describe("A permission level", func() {
 		s.assign(first, v1alpha1.LevelAuditor)
 		patchAs(ctx, admin, second, func(u *v1alpha1.ProvisionedUser) {
 			give(v1alpha1.LevelAdministrator)(u)
-			u.Spec.PermissionLevelSubject = name
+			u.Spec.PermissionLevelSubject = access.SubjectOf(u, nil).Value
 		})
 		s.expectLevel(name, v1alpha1.LevelAuditor)
 		Eventually(func(g Gomega) {

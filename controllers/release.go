@@ -3,7 +3,9 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"slices"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,11 +41,26 @@ const maxAttempts = 100
 // the cache has them, in force. Who looks for the holders of a role reads users
 // before attachments (roster.AffectedBy), and so finds a membership or what stands
 // in for it, whatever is written in between.
-type releaser struct{ base }
+type releaser struct {
+	base
+	// turns keep a release from being called off between its last check and its
+	// write: users by the hash of their name.
+	turns [64]sync.Mutex
+}
+
+// turn waits until nobody else is at a user.
+func (r *releaser) turn(user string) (done func()) {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(user)) // it never fails
+	turn := &r.turns[h.Sum32()%uint32(len(r.turns))]
+	turn.Lock()
+	return turn.Unlock
+}
 
 // user takes a user one step on its way to a local one, and says whether it is
-// one. An attachment that was just made has to reach the cache first.
-func (r *releaser) user(ctx context.Context, u *v1alpha1.ProvisionedUser) (done bool, err error) {
+// one. An attachment that was just made has to reach the cache first. calledOff is
+// asked at the last moment.
+func (r *releaser) user(ctx context.Context, u *v1alpha1.ProvisionedUser, calledOff func(context.Context) (bool, error)) (done bool, err error) {
 	p, err := r.providerOf(ctx, u)
 	if err != nil {
 		return false, err
@@ -52,25 +69,45 @@ func (r *releaser) user(ctx context.Context, u *v1alpha1.ProvisionedUser) (done 
 	if err != nil || !known {
 		return false, err
 	}
+	standing, err := r.endedOf(ctx, u, roles)
+	if err != nil {
+		return false, err
+	}
 	ready, err := r.substituteAll(ctx, u, p, roles)
 	if err != nil || !ready {
 		return false, err
 	}
-	pending, err := r.pendingOf(ctx, v1alpha1.ReleaseOfUser, u.Name)
-	if err != nil {
-		return false, err
-	}
-	// What the identity provider has ended meanwhile.
-	standing, ended := partition(pending, func(a *v1alpha1.RoleAttachment) bool {
-		return slices.ContainsFunc(roles, func(role *v1alpha1.ProvisionedRole) bool { return role.Name == a.Spec.Role })
-	})
-	if err := r.takeBack(ctx, ended); err != nil {
+	defer r.turn(u.Name)()
+	if off, err := calledOff(ctx); off || err != nil {
 		return false, err
 	}
 	if err := r.writeUser(ctx, u, p); err != nil {
 		return false, err
 	}
 	return true, r.confirm(ctx, standing)
+}
+
+// endedOf takes back what was made for memberships that the identity provider has
+// ended meanwhile, and returns what was made for the others.
+func (r *releaser) endedOf(ctx context.Context, u *v1alpha1.ProvisionedUser, roles []*v1alpha1.ProvisionedRole) (standing []*v1alpha1.RoleAttachment, err error) {
+	pending, err := r.pendingOf(ctx, v1alpha1.ReleaseOfUser, u.Name)
+	if err != nil {
+		return nil, err
+	}
+	standing, ended := partition(pending, func(a *v1alpha1.RoleAttachment) bool {
+		return slices.ContainsFunc(roles, func(role *v1alpha1.ProvisionedRole) bool { return role.Name == a.Spec.Role })
+	})
+	// A role that is being released too would take a local user for a member.
+	attachments, err := r.Attachments(ctx, index.AttachmentByUser, u.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range attachments {
+		if a.Spec.ReleaseOf == v1alpha1.ReleaseOfRole && !standsFor(a, u) {
+			ended = append(ended, a)
+		}
+	}
+	return standing, r.takeBack(ctx, ended)
 }
 
 // prepare makes the attachments of a user, and says whether they are in force.

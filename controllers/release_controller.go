@@ -61,24 +61,33 @@ func (r *userReleaser) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Re
 	case err != nil:
 		return ctrl.Result{}, err
 	case u == nil:
-		return ctrl.Result{}, r.takeBack(ctx, pending)
+		return r.retryConflict(r.takeBack(ctx, pending))
 	case u.Spec.Provider == "":
 		if err := r.confirm(ctx, pending); err != nil || !asked(u) {
 			return r.retryConflict(err)
 		}
 		return r.retryConflict(r.clear(ctx, u))
 	case asked(u) && access.Releasable(u):
-		done, err := r.user(ctx, u)
+		// Whoever calls it off writes the user, and the write of the release fails.
+		done, err := r.user(ctx, u, func(context.Context) (bool, error) { return false, nil })
 		if err != nil || done {
 			return r.retryConflict(err)
 		}
 		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
+	if asked(u) {
+		// Deleted meanwhile: it must not happen when the user is restored, with
+		// whatever the user has then.
+		if err := r.clear(ctx, u); err != nil {
+			return r.retryConflict(err)
+		}
+	}
 	p, err := r.Provider(ctx, u.Spec.Provider)
 	if err != nil || releasing(p) {
 		return ctrl.Result{}, err // the deletion policy is at it
 	}
-	return ctrl.Result{}, r.takeBack(ctx, pending)
+	defer r.turn(u.Name)()
+	return r.retryConflict(r.takeBack(ctx, pending))
 }
 
 // releasing says whether a provider is being deleted, and its users are released

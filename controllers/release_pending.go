@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -56,11 +55,12 @@ func (r *releaser) pendingOf(ctx context.Context, of v1alpha1.ReleaseKind, name 
 	return pending, nil
 }
 
-// takeBack removes attachments, whatever has become of them since.
+// takeBack removes attachments as they are known: one that was confirmed since is
+// somebody's, and a conflict.
 func (r *releaser) takeBack(ctx context.Context, attachments []*v1alpha1.RoleAttachment) error {
 	for _, a := range attachments {
-		err := r.client.Delete(ctx, a.DeepCopy(), client.Preconditions{UID: &a.UID})
-		if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+		err := r.client.Delete(ctx, a.DeepCopy(), client.Preconditions{UID: &a.UID, ResourceVersion: &a.ResourceVersion})
+		if client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("take back the attachment %q: %w", a.Name, err)
 		}
 		r.recent.forget(a)

@@ -206,6 +206,24 @@ var _ = Describe("A release by annotation", func() {
 		bindings.expectNoGap(bindings.now())
 	}, NodeTimeout(2*patience))
 
+	It("of a role takes back nothing that the cache has not heard of yet", func(ctx SpecContext) {
+		s.ctx = ctx
+		u := newMember(ctx, "alice", nil)
+		Eventually(func(g Gomega) { g.Expect(fetch(ctx, g, u).Status.State).To(Equal(v1alpha1.StateActive)) }, patience, interval).Should(Succeed())
+		caughtUp := lag.begin("provisionedusers")
+		before := u.DeepCopy()
+		u.Spec.Memberships = map[string]v1alpha1.Membership{s.role.Spec.ID: {}}
+		Expect(operator.Patch(ctx, u, client.MergeFrom(before))).To(Succeed())
+		patch(ctx, s.role, release)
+		Eventually(func(g Gomega) { g.Expect(fetch(ctx, g, s.role).Spec.Provider).To(BeEmpty()) }, patience, interval).Should(Succeed())
+		Consistently(func(g Gomega) { g.Expect(attachmentsOf(ctx, g, u)).To(HaveLen(1)) }, 2*time.Second, 100*time.Millisecond).Should(Succeed())
+		caughtUp()
+		Eventually(func(g Gomega) {
+			g.Expect(attachmentsOf(ctx, g, u)).To(HaveExactElements(HaveField("Spec.ReleaseOf", BeEmpty())))
+			g.Expect(fetch(ctx, g, u).Spec.Memberships).To(BeEmpty())
+		}, patience, interval).Should(Succeed())
+	}, NodeTimeout(2*patience))
+
 	It("of a role waits while a rule names its identity provider, and says so", func(ctx SpecContext) {
 		s.ctx = ctx
 		rule := s.newRule("pod-reader", func(r *v1alpha1.AccessRule) { r.Spec.Provider = s.provider })
@@ -271,6 +289,14 @@ var _ = Describe("A release by annotation", func() {
 			r.Annotations = map[string]string{v1alpha1.ReleaseAnnotation: "to-entra"}
 		})
 		// One that is asked for later is done, so that these had their turn.
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, tombstone).Annotations).NotTo(HaveKey(v1alpha1.ReleaseAnnotation), "it must not happen later")
+		}, patience, interval).Should(Succeed())
+		patchAs(ctx, operator, tombstone, func(u *v1alpha1.ProvisionedUser) {
+			restore(u)
+			u.Spec.DeprovisionedAt = nil
+			u.Spec.Memberships = map[string]v1alpha1.Membership{s.role.Spec.ID: {}}
+		})
 		last := newMember(ctx, "carol", nil)
 		patch(ctx, last, release)
 		Eventually(func(g Gomega) { g.Expect(fetch(ctx, g, last).Spec.Provider).To(BeEmpty()) }, patience, interval).Should(Succeed())

@@ -83,27 +83,35 @@ func (r *roleReleaser) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Re
 	}
 	r.since.Delete(req.Name)
 	if role == nil || !asked(role) {
-		return ctrl.Result{}, r.takeBack(ctx, pending)
+		return r.retryConflict(r.takeBack(ctx, pending))
 	}
-	return r.begin(ctx, role)
+	return r.begin(ctx, role, pending)
 }
 
 // begin makes a role local as soon as attachments stand in for the memberships.
-func (r *roleReleaser) begin(ctx context.Context, role *v1alpha1.ProvisionedRole) (ctrl.Result, error) {
-	if held, err := r.heldBy(ctx, role); err != nil || len(held) > 0 {
-		return ctrl.Result{}, err // a change of the rules brings it back
+func (r *roleReleaser) begin(ctx context.Context, role *v1alpha1.ProvisionedRole, pending []*v1alpha1.RoleAttachment) (ctrl.Result, error) {
+	held, err := r.heldBy(ctx, role)
+	switch {
+	case err != nil:
+		return ctrl.Result{}, err
+	case len(held) > 0:
+		// As long as it takes, the memberships alone give the role. A change of the
+		// rules brings it back.
+		return r.retryConflict(r.takeBack(ctx, pending))
+	}
+	if err := r.takeBackEnded(ctx, pending); err != nil {
+		return r.retryConflict(err)
 	}
 	members, wait, err := r.substituteMembers(ctx, role)
 	if err != nil || wait > 0 {
 		return ctrl.Result{RequeueAfter: wait}, err
 	}
-	pending, err := r.pendingOf(ctx, v1alpha1.ReleaseOfRole, role.Name)
-	if err != nil {
+	if pending, err = r.pendingOf(ctx, v1alpha1.ReleaseOfRole, role.Name); err != nil {
 		return ctrl.Result{}, err
 	}
 	_, ended := partition(pending, func(a *v1alpha1.RoleAttachment) bool { return members[a.Spec.User] })
 	if err := r.takeBack(ctx, ended); err != nil {
-		return ctrl.Result{}, err
+		return r.retryConflict(err)
 	}
 	return r.retryConflict(r.writeRole(ctx, role))
 }
@@ -116,7 +124,11 @@ func (r *roleReleaser) finish(ctx context.Context, role *v1alpha1.ProvisionedRol
 		return ctrl.Result{}, nil
 	}
 	if _, another := partition(pending, func(a *v1alpha1.RoleAttachment) bool { return a.Spec.RoleID == role.Spec.ID }); len(another) > 0 {
-		return ctrl.Result{RequeueAfter: cacheLag}, r.takeBack(ctx, another) // of a role that bore the name before
+		// Of a role that bore the name before.
+		if err := r.takeBack(ctx, another); err != nil {
+			return r.retryConflict(err)
+		}
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
 	first, _ := r.since.LoadOrStore(role.Name, r.clock.Now())
 	wait := first.(time.Time).Add(r.requestTimeout + requestMargin).Sub(r.clock.Now())
@@ -128,30 +140,57 @@ func (r *roleReleaser) finish(ctx context.Context, role *v1alpha1.ProvisionedRol
 		r.since.Delete(role.Name)
 		return ctrl.Result{}, nil
 	}
-	var ended []*v1alpha1.RoleAttachment
+	if err := r.takeBackEnded(ctx, pending); err != nil {
+		return r.retryConflict(err)
+	}
+	return ctrl.Result{RequeueAfter: min(wait, endCheck)}, nil
+}
+
+// takeBackEnded takes back what was made for memberships that have ended: those that
+// the cache says so of, and the API server too. The cache may lack a membership that
+// is younger than its attachment.
+func (r *roleReleaser) takeBackEnded(ctx context.Context, pending []*v1alpha1.RoleAttachment) error {
 	for _, a := range pending {
-		u, err := r.User(ctx, a.Spec.User)
+		cached, err := r.User(ctx, a.Spec.User)
 		if err != nil {
-			return ctrl.Result{}, err
+			return err
 		}
-		if u != nil && !standsFor(a, u) {
-			ended = append(ended, a)
+		if cached != nil && standsFor(a, cached) {
+			continue
+		}
+		if stands, err := r.standsLive(ctx, a); err != nil {
+			return err
+		} else if !stands {
+			if err := r.takeBack(ctx, []*v1alpha1.RoleAttachment{a}); err != nil {
+				return err
+			}
 		}
 	}
-	return ctrl.Result{RequeueAfter: min(wait, endCheck)}, r.takeBack(ctx, ended)
+	return nil
+}
+
+// standsLive is standsFor the user as the API server has it.
+func (r *roleReleaser) standsLive(ctx context.Context, a *v1alpha1.RoleAttachment) (bool, error) {
+	u := &v1alpha1.ProvisionedUser{}
+	err := r.live.Get(ctx, client.ObjectKey{Name: a.Spec.User}, u)
+	if apierrors.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read user %q: %w", a.Spec.User, err)
+	}
+	return standsFor(a, u), nil
 }
 
 // settle decides about one attachment by what the API server says of its user.
 func (r *roleReleaser) settle(ctx context.Context, a *v1alpha1.RoleAttachment) (done bool, err error) {
-	u := &v1alpha1.ProvisionedUser{}
-	err = r.live.Get(ctx, client.ObjectKey{Name: a.Spec.User}, u)
+	stands, err := r.standsLive(ctx, a)
 	switch {
-	case apierrors.IsNotFound(err) || (err == nil && !standsFor(a, u)):
-		err = r.takeBack(ctx, []*v1alpha1.RoleAttachment{a})
 	case err != nil:
-		return false, fmt.Errorf("read user %q: %w", a.Spec.User, err)
-	default:
+	case stands:
 		err = r.confirmOne(ctx, a)
+	default:
+		err = r.takeBack(ctx, []*v1alpha1.RoleAttachment{a})
 	}
 	return err == nil, err
 }

@@ -139,7 +139,7 @@ var _ = Describe("A permission level", func() {
 		}
 		become("else", "masked")
 		expectLevel("masked", v1alpha1.LevelUser)
-		become("else", "m:masked")
+		become("masked", "")
 		expectLevel("m:masked", v1alpha1.LevelAuditor)
 	})
 

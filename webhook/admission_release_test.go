@@ -39,6 +39,33 @@ var _ = Describe("A release", func() {
 		}).WithContext(ctx).Should(Succeed())
 	})
 
+	It("brings no level back that a rename or a suspension has voided, and keeps no mark that nobody was asked about", func(ctx SpecContext) {
+		for name, void := range map[string]string{
+			"renamed":    `{"spec":{"userName":"renamed.since"}}`,
+			"identified": `{"spec":{"remoteIdentity":"identified"}}`,
+			"lapsed":     `{"spec":{"suspensions":1}}`,
+			"both":       `{"spec":{"suspensions":1,"userName":"both.since"}}`,
+		} {
+			create(ctx, scim, idpUser(name, "entra", ""))
+			Expect(setLevel(ctx, chief, name, v1alpha1.LevelAuditor)).To(Succeed())
+			Expect(patch(ctx, scim, "ProvisionedUser", name, "%s", void)).To(Succeed())
+			Expect(patch(ctx, editor, "ProvisionedUser", name, everything)).To(Succeed(), "that means nothing on an identity provider's user")
+			Expect(patch(ctx, chief, "ProvisionedUser", name, release)).To(Succeed())
+			Eventually(func(g Gomega) {
+				u := read(ctx, name, &v1alpha1.ProvisionedUser{})
+				g.Expect(u.Spec.Provider).To(BeEmpty(), name)
+				g.Expect(u.Status.ManagedBy).To(Equal(v1alpha1.LocalManager))
+				g.Expect(u.Status.PermissionLevel).To(Equal(v1alpha1.LevelUser), name)
+				g.Expect(u.Annotations).To(BeEmpty())
+			}).WithContext(ctx).Should(Succeed())
+		}
+	})
+
+	It("of a deleted user is refused: it would happen when the user is restored", func(ctx SpecContext) {
+		create(ctx, scim, idpUser("buried", "entra", `, active: false, deprovisionedAt: "2026-01-01T00:00:00Z"`))
+		Expect(patch(ctx, admin, "ProvisionedUser", "buried", release)).To(refusedWith("a user whom the identity provider has deleted"))
+	})
+
 	It("is nobody's way out of the identity provider's reach", func(ctx SpecContext) {
 		member(ctx, "root-2", "leavers", "5c0d9c0e-1f1c-4a57-8d5b-0f2b0c1a0002", ", remoteIdentity: root")
 		Expect(patch(ctx, as("root"), "ProvisionedUser", "root-2", release)).To(refusedWith("nobody takes themselves"))

@@ -25,7 +25,10 @@ type providerWebhook struct {
 
 var _ admission.Validator[*v1alpha1.IdentityProvider] = (*providerWebhook)(nil)
 
-var subjectRulePath = field.NewPath("spec", "subject")
+var (
+	subjectRulePath    = field.NewPath("spec", "subject")
+	deletionPolicyPath = field.NewPath("spec", "deletionPolicy")
+)
 
 // ValidateCreate implements admission.Validator. There may be users already, of a
 // provider of the same name that was deleted.
@@ -91,11 +94,11 @@ func (w *providerWebhook) levels(ctx context.Context, req admission.Request, old
 	for _, u := range users {
 		c := change{old: u, new: u, oldProvider: old, newProvider: p}
 		if c.raises(req.UserInfo.Username) {
-			return field.ErrorList{field.Forbidden(subjectRulePath, fmt.Sprintf(
+			return field.ErrorList{field.Forbidden(changedPath(old, p), fmt.Sprintf(
 				"the level of the user %q would be yours: nobody raises their own level, whatever their rights: have somebody else do it", u.Name))}, nil
 		}
 	}
-	return w.assign(ctx, req.UserInfo, levelsMoved(users, old, p), subjectRulePath)
+	return w.assign(ctx, req.UserInfo, levelsMoved(users, old, p), changedPath(old, p))
 }
 
 // subjects: by a rule for them, everything that a provider's users have passes to
@@ -120,8 +123,11 @@ func (w *providerWebhook) subjects(ctx context.Context, req admission.Request, o
 	return nil, nil
 }
 
-// policy: see releases.
-func (w *providerWebhook) policy(ctx context.Context, req admission.Request, _, p *v1alpha1.IdentityProvider) (field.ErrorList, error) {
+// policy: see releases. A release that is under way was asked about.
+func (w *providerWebhook) policy(ctx context.Context, req admission.Request, old, p *v1alpha1.IdentityProvider) (field.ErrorList, error) {
+	if old != nil && old.DeletionTimestamp != nil && old.Spec.DeletionPolicy == p.Spec.DeletionPolicy {
+		return nil, nil
+	}
 	refused, err := w.releases(ctx, req.UserInfo, p)
 	return list(refused), err
 }
@@ -132,7 +138,7 @@ func (w *providerWebhook) releases(ctx context.Context, author authenticationv1.
 	if p.DeletionTimestamp == nil || p.Spec.DeletionPolicy != v1alpha1.DeletionRelease || w.isSelf(author) {
 		return nil, nil
 	}
-	return w.attachByRight(ctx, author, everything, field.NewPath("spec", "deletionPolicy"),
+	return w.attachByRight(ctx, author, everything, deletionPolicyPath,
 		fmt.Sprintf("release the users and roles of identity provider %q", p.Name))
 }
 
@@ -141,11 +147,15 @@ func (w *providerWebhook) notTheLast(ctx context.Context, req admission.Request,
 	if !last || err != nil {
 		return nil, err
 	}
-	path := subjectRulePath
+	return field.ErrorList{field.Forbidden(changedPath(old, p), lastAdministrator)}, nil
+}
+
+// changedPath is the field by which a change of a provider reaches its users.
+func changedPath(old, p *v1alpha1.IdentityProvider) *field.Path {
 	if old != nil && old.Spec.Subject == p.Spec.Subject {
-		path = field.NewPath("spec", "deletionPolicy")
+		return deletionPolicyPath
 	}
-	return field.ErrorList{field.Forbidden(path, lastAdministrator)}, nil
+	return subjectRulePath
 }
 
 // levelled are the users of a provider with a level above User.

@@ -255,22 +255,16 @@ func (w *userWebhook) releasable(ctx context.Context, req admission.Request, c c
 		return field.ErrorList{field.Forbidden(path,
 			"nobody takes themselves from their identity provider, whatever their rights: have somebody else do it")}, nil
 	}
-	roles, err := w.attached(ctx, c.new)
+	if c.new.Spec.DeprovisionedAt != nil {
+		return field.ErrorList{field.Forbidden(path,
+			"a user whom the identity provider has deleted is not released: nobody knows what the user will have after a restore")}, nil
+	}
+	roles, err := w.held(ctx, c.new)
 	if err != nil {
 		return nil, err
 	}
-	for id := range c.new.Spec.Memberships {
-		role, err := w.cache.RoleByID(ctx, c.new.Spec.Provider, id)
-		if err != nil {
-			return nil, err
-		}
-		if role != nil {
-			roles = append(roles, role.Name)
-		}
-	}
-	slices.Sort(roles)
 	var errs field.ErrorList
-	for _, role := range slices.Compact(roles) {
+	for _, role := range roles {
 		refused, err := w.attachByRight(ctx, req.UserInfo, role, path, fmt.Sprintf("release a user who has the role %q", role))
 		if err != nil {
 			return nil, err
@@ -279,6 +273,28 @@ func (w *userWebhook) releasable(ctx context.Context, req admission.Request, c c
 	}
 	refused, err := w.assign(ctx, req.UserInfo, above(access.Given(c.new)), path)
 	return append(errs, refused...), err
+}
+
+// held are the roles, sorted, that a user has or would have but for time and
+// suspension, as the API server knows.
+func (w *userWebhook) held(ctx context.Context, u *v1alpha1.ProvisionedUser) ([]string, error) {
+	roles, err := w.attached(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	for id := range u.Spec.Memberships {
+		var list v1alpha1.ProvisionedRoleList
+		if err := w.live.List(ctx, &list, "spec.id", id); err != nil {
+			return nil, err
+		}
+		for i := range list.Items {
+			if role := &list.Items[i]; role.Spec.Provider == u.Spec.Provider {
+				roles = append(roles, role.Name)
+			}
+		}
+	}
+	slices.Sort(roles)
+	return slices.Compact(roles), nil
 }
 
 func (w *userWebhook) notTheLast(ctx context.Context, req admission.Request, c change) (field.ErrorList, error) {

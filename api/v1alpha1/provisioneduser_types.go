@@ -176,11 +176,11 @@ type ProvisionedUserSpec struct {
 
 	// permissionLevelSubject is whom the level was given to: the RBAC subject at
 	// that time, without the identity provider's prefix, stamped at admission; it
-	// starts with a space where the provider has a prefix and the subject none. The
+	// starts with a space where it is a remote identity that a provider has set. The
 	// level does not count while the user has another name: whoever can rename a
 	// user must not be able to hand its level to somebody.
 	// +optional
-	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:MaxLength=1026
 	PermissionLevelSubject string `json:"permissionLevelSubject,omitempty"`
 
 	// suspend is a local suspension, which the identity provider can't lift.

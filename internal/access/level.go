@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
@@ -31,7 +32,7 @@ func Level(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) Grade {
 			fmt.Sprintf("level %s was given before %s last suspended the user: give it again", given, provider(u))}
 	case renamed(u, p):
 		return Grade{v1alpha1.LevelUser, ReasonSubjectChanged,
-			fmt.Sprintf("level %s was given to %q, and the user is called something else now: give it again", given, u.Spec.PermissionLevelSubject)}
+			fmt.Sprintf("level %s was given to %q, and the user is called something else now: give it again", given, strings.TrimSpace(u.Spec.PermissionLevelSubject))}
 	default:
 		return Grade{given, ReasonActive, fmt.Sprintf("level %s is in force", given)}
 	}

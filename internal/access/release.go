@@ -2,6 +2,7 @@ package access
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,10 +28,10 @@ func ReleaseUser(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) {
 	before := SubjectOf(u, p)
 	s := &u.Spec
 	if renamed(u, p) {
-		s.PermissionLevel, s.PermissionLevelSubject = v1alpha1.LevelUser, ""
+		s.PermissionLevelSubject = nobody + strings.TrimSpace(s.PermissionLevelSubject)
 	}
 	s.Provider, s.Memberships, s.ProviderDeletedAt = "", nil, nil
-	delete(u.Annotations, v1alpha1.ReleaseAnnotation)
+	dropMarks(u.Annotations)
 	if before.Name != "" && SubjectOf(u, nil).Name != before.Name {
 		s.RemoteIdentity = before.Name
 	}
@@ -45,11 +46,24 @@ func ReleaseUser(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) {
 	}
 }
 
+// nobody, in front of whom a level was given to, is nobody's: no subject's value
+// starts with two spaces.
+const nobody = "  "
+
+// dropMarks removes what annotations say about who is to manage an object. Marks for
+// an adoption mean nothing on an identity provider's object, so that nobody was
+// asked about them.
+func dropMarks(annotations map[string]string) {
+	for _, mark := range []string{v1alpha1.ReleaseAnnotation, v1alpha1.AdoptableByAnnotation, v1alpha1.AdoptionKeepsAnnotation} {
+		delete(annotations, mark)
+	}
+}
+
 // ReleaseRole makes a role a local one. Its id stays, and members whom the
 // identity provider named and nobody knows are dropped.
 func ReleaseRole(r *v1alpha1.ProvisionedRole) {
 	r.Spec.Provider, r.Spec.UnresolvedMembers = "", nil
-	delete(r.Annotations, v1alpha1.ReleaseAnnotation)
+	dropMarks(r.Annotations)
 }
 
 // SuspendWithProvider suspends a user whose IdentityProvider is deleted, at that

@@ -28,6 +28,9 @@ func TestReleaseKeepsSubjectAndLevel(t *testing.T) {
 				u.Spec.Emails = []v1alpha1.Email{{Value: mail}}
 			}
 			u.Spec.PermissionLevel = v1alpha1.LevelAdministrator
+			u.Annotations = map[string]string{
+				v1alpha1.ReleaseAnnotation: v1alpha1.ReleaseValue, v1alpha1.AdoptableByAnnotation: "okta", v1alpha1.AdoptionKeepsAnnotation: v1alpha1.AdoptionKeepsValue,
+			}
 			u.Spec.PermissionLevelEpoch = rapid.SampledFrom([]int64{1, 2}).Draw(t, "epoch")
 		})
 		if rapid.Bool().Draw(t, "stamped") {
@@ -49,7 +52,10 @@ func TestReleaseKeepsSubjectAndLevel(t *testing.T) {
 		if got := access.Level(u, nil); effective && got.Level != grade.Level {
 			t.Fatalf("level %s (%s), want %s (%s)", got.Level, got.Message, grade.Level, grade.Message)
 		}
-		if u.Spec.Suspensions != 2 || u.Spec.Provider != "" || u.Spec.Memberships != nil || u.Spec.ProviderDeletedAt != nil {
+		if u.Spec.PermissionLevel != v1alpha1.LevelAdministrator {
+			t.Fatal("the level itself may be changed by nobody who may not assign it")
+		}
+		if u.Spec.Suspensions != 2 || len(u.Annotations) > 0 || u.Spec.Provider != "" || u.Spec.Memberships != nil || u.Spec.ProviderDeletedAt != nil {
 			t.Fatalf("not a local user as it was: %+v", u.Spec)
 		}
 	})

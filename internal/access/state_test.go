@@ -125,8 +125,21 @@ func TestLevelGoesToNobodyByARemoteIdentityWithoutThePrefix(t *testing.T) {
 	if got := access.Level(called("alice@example.com"), prefixed); got.Level != v1alpha1.LevelUser || got.Reason != access.ReasonSubjectChanged {
 		t.Errorf("for another subject Level = %+v", got)
 	}
-	if got := access.Level(called("oidc:alice@example.com"), prefixed); got.Level != v1alpha1.LevelAdministrator {
-		t.Errorf("for the same subject Level = %+v", got)
+	if got := access.Level(called("alice@example.com"), nil); got.Level != v1alpha1.LevelUser || got.Reason != access.ReasonSubjectChanged {
+		t.Errorf("when the provider is gone Level = %+v", got)
+	}
+}
+
+// A level that was given to a remote identity stays when the provider is deleted.
+func TestLevelOfARemoteIdentityOutlivesTheProvider(t *testing.T) {
+	t.Parallel()
+	prefixed := entra(func(p *v1alpha1.IdentityProvider) { p.Spec.Subject.Prefix = "oidc:" })
+	u := alice(level(v1alpha1.LevelAuditor, 0), func(u *v1alpha1.ProvisionedUser) { u.Spec.RemoteIdentity = "al" })
+	givenTo(access.SubjectOf(u, prefixed).Value)(u)
+	for _, p := range []*v1alpha1.IdentityProvider{prefixed, nil} {
+		if got := access.Level(u, p); got.Level != v1alpha1.LevelAuditor {
+			t.Errorf("Level = %+v", got)
+		}
 	}
 }
 

@@ -19,9 +19,8 @@ type Subject struct {
 	// user, system:serviceaccount:NAMESPACE:NAME. It is set for a refused
 	// subject too, where there is any.
 	Name string
-	// Value is the name without the provider's prefix, and a space in front of it
-	// where a provider has a prefix and the name none: no two names have one value
-	// under the same prefix.
+	// Value is the name without the provider's prefix, and behind a space the remote
+	// identity of a provider's user, which takes none: no two names have one value.
 	Value string
 	// ServiceAccount is set when the subject is one.
 	ServiceAccount *v1alpha1.ServiceAccountReference
@@ -58,7 +57,7 @@ func SubjectOf(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) Subjec
 		}
 	}
 	if u.Spec.RemoteIdentity != "" {
-		return remote(u.Spec.RemoteIdentity, p)
+		return remote(u)
 	}
 	var rule v1alpha1.SubjectRule
 	switch {
@@ -74,19 +73,15 @@ func SubjectOf(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) Subjec
 	return checked(rule.Prefix, value, field)
 }
 
-// remote makes the subject of a remote identity, which takes no prefix. Its value
-// must not be that of a name with the prefix: whoever sets the remote identity
-// would be taken for the user whom a level was given to. No name that is accepted
-// starts with a space.
-func remote(identity string, p *v1alpha1.IdentityProvider) Subject {
-	s := checked("", identity, "spec.remoteIdentity")
-	if p == nil || p.Spec.Subject.Prefix == "" {
-		return s
-	}
-	if value, ok := strings.CutPrefix(identity, p.Spec.Subject.Prefix); ok {
-		s.Value = value
-	} else {
-		s.Value = " " + identity
+// remote makes the subject of a remote identity, which takes no prefix. Where an
+// identity provider sets it, its value must not be that of a name with the prefix:
+// whoever sets the remote identity would be taken for the user whom a level was
+// given to. No name that is accepted starts with a space. That holds without the
+// provider too, whose deletion must neither void a level nor bring one back.
+func remote(u *v1alpha1.ProvisionedUser) Subject {
+	s := checked("", u.Spec.RemoteIdentity, "spec.remoteIdentity")
+	if u.Spec.Provider != "" {
+		s.Value = " " + u.Spec.RemoteIdentity
 	}
 	return s
 }
