@@ -21,7 +21,7 @@ func (e Edge) Active() bool { return e.State == v1alpha1.AttachmentActive }
 
 // Attachment decides whether a counts at now. u is the user it names and p that
 // user's IdentityProvider, r is the role it names; each nil when it does not
-// exist. The rules that nothing can undo come first.
+// exist. The rules that time can't change come first.
 func Attachment(a *v1alpha1.RoleAttachment, u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider, r *v1alpha1.ProvisionedRole, now time.Time) Edge {
 	e := edge(a, u, p, r, now)
 	switch e.State {
@@ -41,15 +41,15 @@ func edge(a *v1alpha1.RoleAttachment, u *v1alpha1.ProvisionedUser, p *v1alpha1.I
 	case u != nil && epoch(a) != u.Spec.Suspensions:
 		return Edge{State: v1alpha1.AttachmentSuperseded, Reason: ReasonSuspendedSince,
 			Message: fmt.Sprintf("the attachment was made before %s last suspended the user: make a new one", provider(u))}
+	case s.RoleID != "" && r != nil && s.RoleID != r.Spec.ID:
+		return Edge{State: v1alpha1.AttachmentSuperseded, Reason: ReasonRoleReplaced,
+			Message: fmt.Sprintf("the attachment was made for another role that was called %q: make a new one", s.Role)}
 	case s.ExpiresAt != nil && !now.Before(s.ExpiresAt.Time):
 		return Edge{State: v1alpha1.AttachmentExpired, Reason: ReasonExpired,
 			Message: "the attachment ended at " + stamp(s.ExpiresAt.Time)}
 	case u == nil:
 		return Edge{State: v1alpha1.AttachmentIneffective, Reason: ReasonUserNotFound,
 			Message: fmt.Sprintf("there is no ProvisionedUser %q", s.User)}
-	case s.RoleID != "" && r != nil && s.RoleID != r.Spec.ID:
-		return Edge{State: v1alpha1.AttachmentSuperseded, Reason: ReasonRoleReplaced,
-			Message: fmt.Sprintf("the attachment was made for another role that was called %q: make a new one", s.Role)}
 	case r == nil || r.DeletionTimestamp != nil:
 		return Edge{State: v1alpha1.AttachmentIneffective, Reason: ReasonRoleGone,
 			Message: fmt.Sprintf("there is no ProvisionedRole %q, or no longer", s.Role)}

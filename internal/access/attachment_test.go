@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
 )
@@ -48,6 +50,8 @@ func TestAttachment(t *testing.T) {
 		{"no such user", attach("a", "ops"), nil, ops, v1alpha1.AttachmentIneffective, access.ReasonUserNotFound, 0},
 		{"no such user, and over", attach("a", "ops", expires(0)), nil, ops, v1alpha1.AttachmentExpired, access.ReasonExpired, 0},
 		{"another user by that name", attach("a", "ops", forSomebodyElse), alice(), ops, v1alpha1.AttachmentSuperseded, access.ReasonUserReplaced, 0},
+		{"another role by that name, whatever time it is", attach("a", "ops", forAnotherRole, expires(time.Hour)), alice(), ops, v1alpha1.AttachmentSuperseded, access.ReasonRoleReplaced, 0},
+		{"another role by that name, and over", attach("a", "ops", forAnotherRole, expires(0)), alice(), ops, v1alpha1.AttachmentSuperseded, access.ReasonRoleReplaced, 0},
 		{"no such role", attach("a", "ops"), alice(), nil, v1alpha1.AttachmentIneffective, access.ReasonRoleGone, 0},
 		{"no such role yet, and later", attach("a", "ops", starts(time.Hour)), alice(), nil, v1alpha1.AttachmentIneffective, access.ReasonRoleGone, time.Hour},
 	} {
@@ -69,6 +73,34 @@ func TestAttachment(t *testing.T) {
 			}
 		})
 	}
+}
+
+func forAnotherRole(a *v1alpha1.RoleAttachment) { a.Spec.RoleID = "another" }
+
+// Whoever waits for Next misses nothing.
+func TestNothingChangesBeforeNext(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		f := world(t)
+		a := anyAttachment(t, "a")
+		if rapid.Bool().Draw(t, "for another role") {
+			forAnotherRole(a)
+		}
+		var r *v1alpha1.ProvisionedRole
+		for _, candidate := range f.Roles {
+			if candidate.Name == a.Spec.Role {
+				r = candidate
+			}
+		}
+		now := access.Attachment(a, f.User, f.Provider, r, f.Now)
+		at := f.Now.Add(rapid.SampledFrom([]time.Duration{1, time.Minute, time.Hour, 2 * time.Hour}).Draw(t, "later"))
+		if !now.Next.IsZero() && !at.Before(now.Next) {
+			return
+		}
+		if later := access.Attachment(a, f.User, f.Provider, r, at); later.State != now.State || later.Reason != now.Reason {
+			t.Fatalf("%s/%s becomes %s/%s at %s, before %s", now.State, now.Reason, later.State, later.Reason, at, now.Next)
+		}
+	})
 }
 
 func TestEarlier(t *testing.T) {

@@ -35,6 +35,7 @@ func (d *Directory) adoptUser(ctx context.Context, user scim.Resource) (*v1alpha
 			if err := d.userIDFree(ctx, u); err != nil {
 				return err
 			}
+			before := u.Spec.UserName
 			u.Spec.Provider = d.provider
 			if u.Spec.ID == "" {
 				u.Spec.ID = uuid.NewString()
@@ -43,9 +44,15 @@ func (d *Directory) adoptUser(ctx context.Context, user scim.Resource) (*v1alpha
 			if err := setUser(&u.Spec, user); err != nil {
 				return err
 			}
-			if !handOver(u) || !isActive(&u.Spec) {
+			keeps := handOver(u)
+			if !keeps || !isActive(&u.Spec) {
 				// In the same write, so that no local grant outlives it.
 				u.Spec.Suspensions++
+			}
+			if keeps && u.Spec.PermissionLevelSubject == before {
+				// A level counts for a name to the letter, and the administrator who
+				// marked the user left it to this client how to write it.
+				u.Spec.PermissionLevelSubject = u.Spec.UserName
 			}
 			return nil
 		}))

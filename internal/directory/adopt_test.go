@@ -75,7 +75,7 @@ var _ = Describe("A local user", func() {
 				ID: uuid.NewString(), UserName: "Dan@" + provider, DisplayName: "Dan, locally", RemoteIdentity: "dan-local",
 				Emails:          []v1alpha1.Email{{Value: "dan@local"}},
 				Attributes:      &apiextensionsv1.JSON{Raw: []byte(`{"title":"Boss"}`)},
-				PermissionLevel: v1alpha1.LevelAuditor, Suspend: true,
+				PermissionLevel: v1alpha1.LevelAuditor, PermissionLevelSubject: "Dan@" + provider, Suspend: true,
 			},
 		}
 		local(ctx, dan)
@@ -112,7 +112,7 @@ var _ = Describe("A local user", func() {
 		Expect(dan.Annotations).To(Equal(map[string]string{"note": "kept"}))
 		want := v1alpha1.ProvisionedUserSpec{
 			Provider: provider, ID: before.Spec.ID, Type: v1alpha1.Person, UserName: "dan@" + provider, ExternalID: "ext", DisplayName: "Daniel",
-			Active: ptr.To(true), Suspensions: 1, PermissionLevel: v1alpha1.LevelAuditor, PermissionLevelEpoch: 0, Suspend: true,
+			Active: ptr.To(true), Suspensions: 1, PermissionLevel: v1alpha1.LevelAuditor, PermissionLevelEpoch: 0, PermissionLevelSubject: "Dan@" + provider, Suspend: true,
 			ModifiedAt: dan.Spec.ModifiedAt,
 		}
 		Expect(dan.Spec).To(Equal(want), "the level is void, and the local suspension stays")
@@ -132,6 +132,11 @@ var _ = Describe("A local user", func() {
 			Expect(dan.Spec.Suspensions).To(Equal(suspensions))
 			Expect(dan.Spec.Active).To(HaveValue(Equal(active)))
 			Expect(dan.Spec.PermissionLevel).To(Equal(v1alpha1.LevelAuditor))
+			if keeps == v1alpha1.AdoptionKeepsValue {
+				Expect(dan.Spec.PermissionLevelSubject).To(Equal("dan@"+provider), "as the client writes the name")
+			} else {
+				Expect(dan.Spec.PermissionLevelSubject).To(Equal("Dan@" + provider))
+			}
 			Expect(dan.Annotations).To(Equal(map[string]string{"note": "kept"}))
 		},
 		Entry("if the administrator says so", v1alpha1.AdoptionKeepsValue, true, int64(0)),
