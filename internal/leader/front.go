@@ -38,13 +38,15 @@ type Front struct {
 	// ready says that this replica can answer as soon as it leads.
 	ready atomic.Bool
 	held  chan struct{}
+	// patience is how long a request waits for somebody to lead.
+	patience time.Duration
 }
 
 // NewFront returns the front of a replica: local answers where this one leads.
 // Others are reached through peers, by scheme. Without a lease this one always
 // leads.
 func NewFront(lease *Lease, local http.Handler, scheme string, peers http.RoundTripper) *Front {
-	f := &Front{lease: lease, local: local, held: make(chan struct{}, maxForwarded)}
+	f := &Front{lease: lease, local: local, held: make(chan struct{}, maxForwarded), patience: patience}
 	f.proxy = &httputil.ReverseProxy{
 		Transport:    &forwarder{front: f, peers: peers},
 		ErrorHandler: f.failed,
@@ -130,7 +132,7 @@ type forwarder struct {
 // that nobody has worked on the request.
 func (t *forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, _ := r.Context().Value(bodyKey{}).([]byte)
-	end := time.NewTimer(patience)
+	end := time.NewTimer(t.front.patience)
 	defer end.Stop()
 	pause := time.NewTicker(look)
 	defer pause.Stop()
