@@ -65,7 +65,14 @@ func (h *house) tell(t *testing.T) {
 	}
 }
 
-func (h *house) send(t *testing.T, to int, body string) *http.Response {
+// answer is a response that was read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (h *house) send(t *testing.T, to int, body string) answer {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.urls[to]+"/entra/scim/v2/Users", strings.NewReader(body))
 	if err != nil {
@@ -78,8 +85,12 @@ func (h *house) send(t *testing.T, to int, body string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, text}
 }
 
 func TestTheLeaderAnswersWhoeverIsAsked(t *testing.T) {
@@ -90,8 +101,8 @@ func TestTheLeaderAnswersWhoeverIsAsked(t *testing.T) {
 		"scim.example.com 192.0.2.1 Bearer secret 1", "scim.example.com 192.0.2.1 Bearer secret", "scim.example.com 192.0.2.1 Bearer secret 1",
 	} {
 		response := h.send(t, to, "body")
-		if response.StatusCode != http.StatusTeapot || response.Header.Get("Seen") != seen {
-			t.Errorf("replica %d: status %d, the leader has seen %q", to, response.StatusCode, response.Header.Get("Seen"))
+		if response.status != http.StatusTeapot || response.header.Get("Seen") != seen {
+			t.Errorf("replica %d: status %d, the leader has seen %q", to, response.status, response.header.Get("Seen"))
 		}
 	}
 	if len(h.worked[0])+len(h.worked[2]) > 0 || strings.Join(h.worked[1], ",") != "body,body,body" {
@@ -120,17 +131,17 @@ func TestARequestWaitsForANewLeader(t *testing.T) {
 				t.Parallel()
 				h := newHouse(t, 2)
 				prepare(t, h)
-				answered := make(chan *http.Response)
+				answered := make(chan answer)
 				go func() { answered <- h.send(t, 0, "body") }()
 				waiting := time.NewTimer(3 * look)
 				select {
 				case r := <-answered:
-					t.Fatalf("answered with %d while nobody could", r.StatusCode)
+					t.Fatalf("answered with %d while nobody could", r.status)
 				case <-waiting.C:
 				}
 				h.lead(t, leader)
-				if r := <-answered; r.StatusCode != http.StatusTeapot || strings.Join(h.worked[leader], ",") != "body" {
-					t.Errorf("status %d, worked: %q", r.StatusCode, h.worked)
+				if r := <-answered; r.status != http.StatusTeapot || strings.Join(h.worked[leader], ",") != "body" {
+					t.Errorf("status %d, worked: %q", r.status, h.worked)
 				}
 			})
 		}
@@ -142,8 +153,8 @@ func TestARequestThatWaitedInVainIsToldWhenToComeBack(t *testing.T) {
 	h := newHouse(t, 1)
 	h.fronts[0].patience = 2 * look
 	expectRefusal(t, h.send(t, 0, "body"), http.StatusServiceUnavailable)
-	if r := h.send(t, 0, strings.Repeat("x", server.MaxBody+1)); r.StatusCode != http.StatusRequestEntityTooLarge {
-		t.Errorf("status %d for a body that is too large", r.StatusCode)
+	if r := h.send(t, 0, strings.Repeat("x", server.MaxBody+1)); r.status != http.StatusRequestEntityTooLarge {
+		t.Errorf("status %d for a body that is too large", r.status)
 	}
 }
 
@@ -187,8 +198,8 @@ func TestAFrozenLeaderDoesNotAnswer(t *testing.T) {
 	h.fronts[0].lease.now = clock.now
 	h.lead(t, 1)
 	h.fronts[0].lease.note(resourcelock.LeaderElectionRecord{HolderIdentity: h.fronts[1].lease.Identity()}, time.Time{})
-	if r := h.send(t, 0, "body"); r.StatusCode != http.StatusTeapot || len(h.worked[0]) > 0 || len(h.worked[1]) != 1 {
-		t.Errorf("status %d, worked: %q", r.StatusCode, h.worked)
+	if r := h.send(t, 0, "body"); r.status != http.StatusTeapot || len(h.worked[0]) > 0 || len(h.worked[1]) != 1 {
+		t.Errorf("status %d, worked: %q", r.status, h.worked)
 	}
 }
 
@@ -209,18 +220,18 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 // expectRefusal expects an error in SCIM's form (RFC 7644 section 3.12), with an
 // integer Retry-After.
-func expectRefusal(t *testing.T, r *http.Response, status int) {
+func expectRefusal(t *testing.T, r answer, status int) {
 	t.Helper()
 	var body struct {
 		Schemas []string
 		Status  string
 		Detail  string
 	}
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+	if err := json.Unmarshal(r.body, &body); err != nil {
 		t.Fatal(err)
 	}
-	if r.StatusCode != status || r.Header.Get("Content-Type") != "application/scim+json" || r.Header.Get("Retry-After") != "5" ||
+	if r.status != status || r.header.Get("Content-Type") != "application/scim+json" || r.header.Get("Retry-After") != "5" ||
 		body.Status != "503" || body.Detail == "" || len(body.Schemas) != 1 {
-		t.Errorf("status %d, headers %v, body %+v", r.StatusCode, r.Header, body)
+		t.Errorf("status %d, headers %v, body %+v", r.status, r.header, body)
 	}
 }

@@ -51,9 +51,7 @@ func (t *takeover) NeedLeaderElection() bool { return true }
 // Start implements manager.Runnable.
 func (t *takeover) Start(ctx context.Context) error {
 	begin := time.Now()
-	if err := t.catchUpAll(ctx); err != nil {
-		return err
-	}
+	t.catchUpAll(ctx)
 	if ctx.Err() != nil {
 		return nil // the manager stops
 	}
@@ -64,9 +62,10 @@ func (t *takeover) Start(ctx context.Context) error {
 	return nil
 }
 
-func (t *takeover) catchUpAll(ctx context.Context) error {
+// catchUpAll tries until it is done, or the manager stops.
+func (t *takeover) catchUpAll(ctx context.Context) {
 	if t.alone {
-		return nil
+		return
 	}
 	for _, kind := range []func() (client.ObjectList, client.Object){
 		func() (client.ObjectList, client.Object) {
@@ -77,22 +76,19 @@ func (t *takeover) catchUpAll(ctx context.Context) error {
 		},
 	} {
 		list, object := kind()
-		backoff := wait.Backoff{Duration: takeoverLook, Factor: 2, Steps: 100, Cap: time.Second}
-		err := wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) {
+		for pause := takeoverLook; ; pause = min(2*pause, time.Second) {
 			err := t.catchUp(ctx, list, object)
-			if err != nil && ctx.Err() == nil {
-				log.FromContext(ctx).Error(err, "Can't catch up with the leader before this one; trying again")
+			if err == nil {
+				break
 			}
-			return err == nil, nil
-		})
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
+			log.FromContext(ctx).Error(err, "Can't catch up with the leader before this one; trying again")
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pause):
 			}
-			return fmt.Errorf("catch up with the leader before this one: %w", err)
 		}
 	}
-	return nil
 }
 
 // catchUp returns when the cache has everything of a kind that was written before
