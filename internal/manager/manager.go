@@ -27,7 +27,6 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/internal/token"
 	"github.com/rollcall-dev/rollcall/scim/server"
-	"github.com/rollcall-dev/rollcall/webhook"
 )
 
 const (
@@ -82,15 +81,10 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 	}); err != nil {
 		return nil, err
 	}
-	if o.Webhooks {
-		if err := webhook.SetupWithManager(ctx, mgr); err != nil {
-			return nil, err
-		}
-	}
 	return mgr, errors.Join(
 		addSCIM(mgr, o, lease, contacts),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
-		addWebhookCheck(mgr, o),
+		addWebhooks(ctx, mgr, o),
 	)
 }
 
@@ -108,13 +102,6 @@ func lockOf(lease *leader.Lease) resourcelock.Interface {
 		return nil
 	}
 	return lease
-}
-
-func addWebhookCheck(mgr ctrl.Manager, o Options) error {
-	if !o.Webhooks {
-		return nil
-	}
-	return mgr.AddReadyzCheck("webhooks", mgr.GetWebhookServer().StartedChecker())
 }
 
 // addSCIM adds the directories of all identity providers to the manager, and what

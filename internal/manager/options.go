@@ -43,6 +43,10 @@ type Options struct {
 	// tls.key.
 	WebhookPort    int
 	WebhookCertDir string
+	// SelfSigned makes the manager see to the certificate of its webhooks: it writes
+	// the Secret that is mounted at WebhookCertDir, renews it, and tells the API
+	// server whom to trust.
+	SelfSigned bool
 	// AttachmentRetention is how long a RoleAttachment is kept after its end.
 	AttachmentRetention time.Duration
 }
@@ -68,6 +72,8 @@ func (o *Options) BindFlags(fs *flag.FlagSet) {
 	fs.IntVar(&o.WebhookPort, "webhook-port", 9443, "port of the admission webhooks")
 	fs.StringVar(&o.WebhookCertDir, "webhook-cert-dir", "/tmp/k8s-webhook-server/serving-certs",
 		"folder with tls.crt and tls.key for the admission webhooks")
+	fs.BoolVar(&o.SelfSigned, "self-signed-certificates", false,
+		"make and renew the certificate of the admission webhooks, in the Secret rollcall-webhook; otherwise somebody else has to, such as cert-manager")
 	fs.DurationVar(&o.AttachmentRetention, "expired-attachment-retention", 720*time.Hour,
 		"how long a RoleAttachment is kept after its expiresAt")
 }
