@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"sync/atomic"
@@ -121,62 +120,3 @@ var (
 	// errNobody says that nobody led for as long as a request waits.
 	errNobody = errors.New("no replica leads")
 )
-
-// forwarder sends requests to whoever leads.
-type forwarder struct {
-	front *Front
-	peers http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper. It tries again as long as it is certain
-// that nobody has worked on the request.
-func (t *forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, _ := r.Context().Value(bodyKey{}).([]byte)
-	end := time.NewTimer(t.front.patience)
-	defer end.Stop()
-	pause := time.NewTicker(look)
-	defer pause.Stop()
-	for {
-		if t.front.Leads() {
-			return nil, errLeads
-		}
-		if address, ok := t.front.lease.Leader(); ok {
-			response, err := t.send(r, address, body)
-			if response != nil || err != nil {
-				return response, err
-			}
-		}
-		select {
-		case <-pause.C:
-		case <-end.C:
-			return nil, errNobody
-		case <-r.Context().Done():
-			return nil, r.Context().Err()
-		}
-	}
-}
-
-// send returns neither a response nor an error when the other has not worked on the
-// request.
-func (t *forwarder) send(r *http.Request, address string, body []byte) (*http.Response, error) {
-	out := r.Clone(r.Context())
-	out.URL.Host = address
-	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	out.Body, _ = out.GetBody()
-	out.ContentLength = int64(len(body))
-	if len(body) == 0 {
-		out.Body, out.GetBody = http.NoBody, nil
-	}
-	response, err := t.peers.RoundTrip(out)
-	if err != nil {
-		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-			return nil, nil //nolint:nilnil // see above
-		}
-		return nil, err
-	}
-	if response.StatusCode == http.StatusMisdirectedRequest {
-		_ = response.Body.Close()
-		return nil, nil //nolint:nilnil // see above
-	}
-	return response, nil
-}

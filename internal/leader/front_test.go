@@ -190,6 +190,24 @@ func TestARequestIsNotRepeatedThatMayHaveBeenCarriedOut(t *testing.T) {
 	}
 }
 
+// Whoever waits for a leader that is frozen learns at once that another leads.
+func TestARequestIsGivenUpWhenItsLeaderIsReplaced(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, 2)
+	h.lead(t, 1)
+	sent := make(chan struct{})
+	h.fronts[0].proxy.Transport = &forwarder{front: h.fronts[0], peers: roundTripper(func(r *http.Request) (*http.Response, error) {
+		close(sent)
+		<-r.Context().Done() // as long as it is frozen
+		return nil, r.Context().Err()
+	})}
+	answered := make(chan answer)
+	go func() { answered <- h.send(t, 0, "body") }()
+	<-sent
+	h.fronts[0].lease.note(resourcelock.LeaderElectionRecord{HolderIdentity: "somebody:1_else"}, time.Time{})
+	expectRefusal(t, <-answered, http.StatusServiceUnavailable)
+}
+
 func TestAFrozenLeaderDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, 2)

@@ -31,6 +31,8 @@ type Lease struct {
 	mu sync.Mutex
 	// holder is the identity in the lease; empty for nobody.
 	holder string
+	// changed is closed when the holder changes.
+	changed chan struct{}
 	// heard is when the API server last said who that is.
 	heard time.Time
 	// renewed is when our last renewal that succeeded was begun.
@@ -56,7 +58,7 @@ func NewLease(config *rest.Config, namespace, name, address string) (*Lease, err
 }
 
 func newLease(lock resourcelock.Interface, now func() time.Time) *Lease {
-	return &Lease{Interface: lock, now: now}
+	return &Lease{Interface: lock, now: now, changed: make(chan struct{})}
 }
 
 // identity is unique to a process: a replica that starts again under its old
@@ -103,6 +105,10 @@ func (l *Lease) write(ctx context.Context, record resourcelock.LeaderElectionRec
 func (l *Lease) note(record resourcelock.LeaderElectionRecord, renewed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.holder != record.HolderIdentity {
+		close(l.changed)
+		l.changed = make(chan struct{})
+	}
 	l.holder, l.heard = record.HolderIdentity, l.now()
 	switch {
 	case l.holder != l.Identity():
@@ -119,15 +125,16 @@ func (l *Lease) Leads() bool {
 	return !l.renewed.IsZero() && l.now().Sub(l.renewed) < Duration
 }
 
-// Leader is the address of another replica that holds the lease.
-func (l *Lease) Leader() (address string, ok bool) {
+// Leader is the address of another replica that holds the lease; until is closed
+// when it does no longer.
+func (l *Lease) Leader() (address string, until <-chan struct{}, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.holder == "" || l.holder == l.Identity() {
-		return "", false
+		return "", nil, false
 	}
 	address = addressOf(l.holder)
-	return address, address != ""
+	return address, l.changed, address != ""
 }
 
 // Heard is when the API server last said who leads; zero for never.

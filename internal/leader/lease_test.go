@@ -79,7 +79,7 @@ func TestLease(t *testing.T) {
 	}
 	expect := func(what string, l *Lease, leads bool, leader string) {
 		t.Helper()
-		if address, ok := l.Leader(); l.Leads() != leads || address != leader || ok != (leader != "") {
+		if address, _, ok := l.Leader(); l.Leads() != leads || address != leader || ok != (leader != "") {
 			t.Errorf("%s: Leads = %v, Leader = %q, %v; want %v, %q", what, l.Leads(), address, ok, leads, leader)
 		}
 	}

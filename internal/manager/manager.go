@@ -44,6 +44,10 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 	if err != nil {
 		return nil, err
 	}
+	if lease != nil {
+		config = rest.CopyConfig(config)
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return leader.Fence(lease, next) })
+	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                 Scheme(),
 		Cache:                  CacheOptions(o.Namespace),

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,7 +24,9 @@ const (
 	// scimShutdown is how long a request in flight may take after a stop signal. The
 	// lease is given back after that: nobody else leads while one is worked on here.
 	scimShutdown = 20 * time.Second
-	// silence is how long a replica that doesn't lead may hear nothing of the lease.
+	// silence is how long a replica that doesn't lead may hear nothing of the lease, or
+	// not reach who holds it. While a leader is being replaced the others are ready:
+	// requests wait there, and webhooks are served.
 	silence = 2 * leader.Duration
 	// reach is how long it may take to reach the leader.
 	reach = time.Second
@@ -55,6 +58,10 @@ type scimServer struct {
 	front     *leader.Front
 	lease     *leader.Lease
 	listening atomic.Bool
+
+	mu sync.Mutex
+	// unreached is since when the leader couldn't be reached; zero while it can.
+	unreached time.Time
 }
 
 var (
@@ -110,15 +117,32 @@ func (s *scimServer) ready(r *http.Request) error {
 	case time.Since(s.lease.Heard()) > silence:
 		return fmt.Errorf("the API server has not said for %s which replica leads", silence)
 	}
-	address, ok := s.lease.Leader()
-	if !ok {
-		return nil // this replica may be the next: requests wait here until somebody is
+	err := s.reach(r.Context())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.unreached = time.Time{}
+	case s.unreached.IsZero():
+		s.unreached = time.Now()
+	case time.Since(s.unreached) > silence:
+		return fmt.Errorf("the leader could not be reached for %s: %w", silence, err)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), reach)
+	return nil
+}
+
+// reach says why the leader can't be reached. Where nobody leads, this replica may be
+// the next.
+func (s *scimServer) reach(ctx context.Context) error {
+	address, _, ok := s.lease.Leader()
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reach)
 	defer cancel()
 	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("reach the leader: %w", err)
+		return err
 	}
 	return connection.Close()
 }

@@ -24,6 +24,8 @@ const (
 	clients = 4
 	// answerWithin is when a client gives a request up; Entra waits longer.
 	answerWithin = 3 * time.Second
+	// pause is how long it waits before it asks again.
+	pause = 50 * time.Millisecond
 )
 
 // load is clients that create users, change them, and read what they wrote.
@@ -116,6 +118,15 @@ func (l *load) write(ctx context.Context, userName string, do func() (done, unkn
 		if done {
 			return
 		}
+		l.pause(ctx)
+	}
+}
+
+// pause is between two tries of a client that got no answer.
+func (l *load) pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
 	}
 }
 
@@ -128,6 +139,7 @@ func (l *load) read(ctx context.Context, userName, id string) {
 	for ctx.Err() == nil {
 		status, body := l.send(ctx, http.MethodGet, "/Users/"+id, "")
 		if status == 0 || status == http.StatusServiceUnavailable {
+			l.pause(ctx)
 			continue
 		}
 		var user struct{ ID, UserName, Title string }
@@ -139,6 +151,7 @@ func (l *load) read(ctx context.Context, userName, id string) {
 	for ctx.Err() == nil {
 		status, found := l.find(ctx, userName)
 		if status == 0 || status == http.StatusServiceUnavailable {
+			l.pause(ctx)
 			continue
 		}
 		if status != http.StatusOK || found != id {
