@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,9 +24,9 @@ import (
 	"github.com/rollcall-dev/rollcall/controllers"
 	"github.com/rollcall-dev/rollcall/internal/backend"
 	"github.com/rollcall-dev/rollcall/internal/index"
+	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/internal/token"
 	"github.com/rollcall-dev/rollcall/scim/server"
-	"github.com/rollcall-dev/rollcall/webhook"
 )
 
 const (
@@ -38,6 +40,14 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+	lease, err := newLease(config, o)
+	if err != nil {
+		return nil, err
+	}
+	if lease != nil {
+		config = rest.CopyConfig(config)
+		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return leader.Fence(lease, next) })
+	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                 Scheme(),
 		Cache:                  CacheOptions(o.Namespace),
@@ -45,10 +55,12 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		HealthProbeBindAddress: o.HealthAddress,
 		PprofBindAddress:       o.PprofAddress,
 		LeaderElection:         o.LeaderElection,
-		LeaderElectionID:       leaseName,
 		// The process ends with the manager, so the lease can be given back.
-		LeaderElectionReleaseOnCancel: true,
-		LeaderElectionNamespace:       o.Namespace,
+		LeaderElectionReleaseOnCancel:       true,
+		LeaderElectionResourceLockInterface: lockOf(lease),
+		LeaseDuration:                       ptr.To(leader.Duration),
+		RenewDeadline:                       ptr.To(leader.RenewDeadline),
+		RetryPeriod:                         ptr.To(leader.RetryPeriod),
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
 			Port: o.WebhookPort, CertDir: o.WebhookCertDir,
 		}),
@@ -73,32 +85,52 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 	}); err != nil {
 		return nil, err
 	}
-	if o.Webhooks {
-		if err := webhook.SetupWithManager(ctx, mgr); err != nil {
-			return nil, err
-		}
-	}
-	scim, err := newSCIMServer(mgr, o, contacts)
-	if err != nil {
-		return nil, err
-	}
 	return mgr, errors.Join(
-		mgr.Add(scim),
+		addSCIM(mgr, o, lease, contacts),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
-		mgr.AddReadyzCheck("scim", scim.ready),
-		addWebhookCheck(mgr, o),
+		addWebhooks(ctx, mgr, o),
 	)
 }
 
-func addWebhookCheck(mgr ctrl.Manager, o Options) error {
-	if !o.Webhooks {
-		return nil
+// newLease returns the lease of the leader election; nil without one.
+func newLease(config *rest.Config, o Options) (*leader.Lease, error) {
+	if !o.LeaderElection {
+		return nil, nil //nolint:nilnil // see above
 	}
-	return mgr.AddReadyzCheck("webhooks", mgr.GetWebhookServer().StartedChecker())
+	return leader.NewLease(config, o.Namespace, leaseName, o.AdvertiseAddress)
 }
 
-// newSCIMServer serves the directories of all identity providers.
-func newSCIMServer(mgr ctrl.Manager, o Options, contacts *token.Contacts) (*scimServer, error) {
+// lockOf avoids an interface that holds a nil.
+func lockOf(lease *leader.Lease) resourcelock.Interface {
+	if lease == nil {
+		return nil
+	}
+	return lease
+}
+
+// addSCIM adds the directories of all identity providers to the manager, and what
+// lets every replica take requests to them.
+func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts) error {
+	handler, err := newDirectories(mgr, o, contacts)
+	if err != nil {
+		return err
+	}
+	certificates, err := newCertificates(mgr, o)
+	if err != nil {
+		return err
+	}
+	scheme, peers := leader.Peers(certificates)
+	front := leader.NewFront(lease, handler, scheme, peers)
+	scim := newSCIMServer(front, lease, certificates, o.SCIMAddress)
+	return errors.Join(
+		mgr.Add(scim),
+		mgr.Add(&takeover{front: front, alone: lease == nil, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
+		mgr.AddReadyzCheck("scim", scim.ready),
+	)
+}
+
+// newDirectories is the SCIM protocol over what the cluster knows.
+func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts) (http.Handler, error) {
 	// The directories' own client: a lookup waits for what they wrote, and not
 	// for what the reconcilers write.
 	consistent, err := client.New(mgr.GetConfig(), client.Options{
@@ -114,14 +146,11 @@ func newSCIMServer(mgr ctrl.Manager, o Options, contacts *token.Contacts) (*scim
 		return nil, fmt.Errorf("make the client of the directories: %w", err)
 	}
 	tokens := token.NewStore(mgr.GetCache(), o.Namespace, clock.RealClock{})
-	handler := server.New(backend.New(consistent, mgr.GetAPIReader(), tokens), server.Options{
+	return server.New(backend.New(consistent, mgr.GetAPIReader(), tokens), server.Options{
 		ExternalURL:    o.ExternalURL,
 		TrustForwarded: o.TrustForwarded,
 		Registerer:     metrics.Registry,
 		Logger:         slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim"))),
 		OnContact:      contacts.Record,
-	})
-	httpServer := server.NewHTTPServer(handler)
-	httpServer.Addr = o.SCIMAddress
-	return &scimServer{server: httpServer}, nil
+	}), nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -18,6 +19,12 @@ type Options struct {
 	// ExternalURL is the scheme and host under which identity providers reach
 	// the SCIM endpoint.
 	ExternalURL string
+	// AdvertiseAddress is where other replicas reach this one's SCIM endpoint; empty
+	// for SCIMAddress, which has to name a host then.
+	AdvertiseAddress string
+	// SCIMCertDir has the tls.crt and tls.key that SCIM is served with; empty for
+	// plain HTTP.
+	SCIMCertDir string
 	// TrustForwarded believes the forwarding headers of the proxy in front.
 	TrustForwarded bool
 	// SCIMAddress serves SCIM.
@@ -36,6 +43,10 @@ type Options struct {
 	// tls.key.
 	WebhookPort    int
 	WebhookCertDir string
+	// SelfSigned makes the manager see to the certificate of its webhooks: it writes
+	// the Secret that is mounted at WebhookCertDir, renews it, and tells the API
+	// server whom to trust.
+	SelfSigned bool
 	// AttachmentRetention is how long a RoleAttachment is kept after its end.
 	AttachmentRetention time.Duration
 }
@@ -49,6 +60,10 @@ func (o *Options) BindFlags(fs *flag.FlagSet) {
 	fs.BoolVar(&o.TrustForwarded, "trust-forwarded", false,
 		"believe X-Forwarded-Proto and X-Forwarded-For; only behind a proxy that sets both")
 	fs.StringVar(&o.SCIMAddress, "scim-bind-address", ":8080", "address of the SCIM endpoint")
+	fs.StringVar(&o.AdvertiseAddress, "advertise-address", "",
+		"host:port under which other replicas reach the SCIM endpoint; by default $POD_IP with the port of --scim-bind-address")
+	fs.StringVar(&o.SCIMCertDir, "scim-cert-dir", "",
+		"folder with tls.crt and tls.key for the SCIM endpoint, read again when they change; without it, plain HTTP for a proxy in front")
 	fs.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8081", `address of the metrics endpoint, "0" for none`)
 	fs.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8082", `address of the probes, "0" for none`)
 	fs.StringVar(&o.PprofAddress, "pprof-bind-address", "0", `loopback address of Go's profiles, "0" for none`)
@@ -57,6 +72,8 @@ func (o *Options) BindFlags(fs *flag.FlagSet) {
 	fs.IntVar(&o.WebhookPort, "webhook-port", 9443, "port of the admission webhooks")
 	fs.StringVar(&o.WebhookCertDir, "webhook-cert-dir", "/tmp/k8s-webhook-server/serving-certs",
 		"folder with tls.crt and tls.key for the admission webhooks")
+	fs.BoolVar(&o.SelfSigned, "self-signed-certificates", false,
+		"make and renew the certificate of the admission webhooks, in the Secret rollcall-webhook; otherwise somebody else has to, such as cert-manager")
 	fs.DurationVar(&o.AttachmentRetention, "expired-attachment-retention", 720*time.Hour,
 		"how long a RoleAttachment is kept after its expiresAt")
 }
@@ -67,6 +84,13 @@ func (o *Options) validate() error {
 	}
 	if o.AttachmentRetention <= 0 {
 		return fmt.Errorf("--expired-attachment-retention %s: want more than nothing, such as 720h", o.AttachmentRetention)
+	}
+	if o.LeaderElection {
+		address, err := o.advertised()
+		if err != nil {
+			return err
+		}
+		o.AdvertiseAddress = address
 	}
 	if o.ExternalURL == "" {
 		return nil
@@ -80,6 +104,24 @@ func (o *Options) validate() error {
 	}
 	o.ExternalURL = strings.TrimSuffix(o.ExternalURL, "/")
 	return nil
+}
+
+// advertised is where other replicas reach this one.
+func (o *Options) advertised() (string, error) {
+	if o.AdvertiseAddress != "" {
+		if host, port, err := net.SplitHostPort(o.AdvertiseAddress); err != nil || host == "" || port == "" {
+			return "", fmt.Errorf("--advertise-address %q: want a host and a port, such as 10.0.0.7:8080", o.AdvertiseAddress)
+		}
+		return o.AdvertiseAddress, nil
+	}
+	host, port, err := net.SplitHostPort(o.SCIMAddress)
+	if err != nil {
+		return "", fmt.Errorf("--scim-bind-address %q: want a host and a port, such as :8080", o.SCIMAddress)
+	}
+	if host = envOr("POD_IP", host); host == "" {
+		return "", errors.New("--leader-elect: other replicas must know where this one is: set --advertise-address, or POD_IP in the environment")
+	}
+	return net.JoinHostPort(host, port), nil
 }
 
 func envOr(name, fallback string) string {

@@ -2,25 +2,66 @@ package manager
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/rollcall-dev/rollcall/internal/leader"
+	"github.com/rollcall-dev/rollcall/scim/server"
 )
 
-// scimShutdown is how long a request in flight may take after a stop signal.
-const scimShutdown = 20 * time.Second
+const (
+	// scimShutdown is how long a request in flight may take after a stop signal. The
+	// lease is given back after that: nobody else leads while one is worked on here.
+	scimShutdown = 20 * time.Second
+	// silence is how long a replica that doesn't lead may hear nothing of the lease, or
+	// not reach who holds it. While a leader is being replaced the others are ready:
+	// requests wait there, and webhooks are served.
+	silence = 2 * leader.Duration
+	// reach is how long it may take to reach the leader.
+	reach = time.Second
+)
 
-// scimServer serves SCIM while this replica leads. A manager starts it after
-// the caches have synced, so a lookup that finds nothing means that there is
-// nothing.
+// certificates returns what SCIM is served with at the moment; nil for plain HTTP.
+type certificates = func() (*tls.Certificate, error)
+
+// newCertificates reads the certificate of the SCIM endpoint, and again whenever it
+// changes.
+func newCertificates(mgr ctrl.Manager, o Options) (certificates, error) {
+	if o.SCIMCertDir == "" {
+		return nil, nil //nolint:nilnil // see certificates
+	}
+	watcher, err := certwatcher.New(filepath.Join(o.SCIMCertDir, "tls.crt"), filepath.Join(o.SCIMCertDir, "tls.key"))
+	if err != nil {
+		return nil, fmt.Errorf("--scim-cert-dir: %w", err)
+	}
+	if err := mgr.Add(watcher); err != nil {
+		return nil, fmt.Errorf("watch the certificate of the SCIM endpoint: %w", err)
+	}
+	return func() (*tls.Certificate, error) { return watcher.GetCertificate(nil) }, nil
+}
+
+// scimServer takes SCIM requests on every replica. A manager starts it after the
+// caches have synced, so a lookup that finds nothing means that there is nothing.
 type scimServer struct {
-	server  *http.Server
-	serving atomic.Bool
+	server    *http.Server
+	front     *leader.Front
+	lease     *leader.Lease
+	listening atomic.Bool
+
+	mu sync.Mutex
+	// unreached is since when the leader couldn't be reached; zero while it can.
+	unreached time.Time
 }
 
 var (
@@ -28,8 +69,21 @@ var (
 	_ manager.LeaderElectionRunnable = (*scimServer)(nil)
 )
 
+func newSCIMServer(front *leader.Front, lease *leader.Lease, c certificates, address string) *scimServer {
+	s := server.NewHTTPServer(front)
+	s.Addr = address
+	if c == nil {
+		s.TLSConfig = nil
+	} else {
+		s.TLSConfig.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c() }
+		// SCIM clients speak HTTP/1.1, for which the limits of the server are made.
+		s.TLSConfig.NextProtos = []string{"http/1.1"}
+	}
+	return &scimServer{server: s, front: front, lease: lease}
+}
+
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
-func (s *scimServer) NeedLeaderElection() bool { return true }
+func (s *scimServer) NeedLeaderElection() bool { return false }
 
 // Start implements manager.Runnable.
 func (s *scimServer) Start(ctx context.Context) error {
@@ -37,8 +91,11 @@ func (s *scimServer) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listen for SCIM requests: %w", err)
 	}
-	s.serving.Store(true)
-	defer s.serving.Store(false)
+	if s.server.TLSConfig != nil {
+		listener = tls.NewListener(listener, s.server.TLSConfig)
+	}
+	s.listening.Store(true)
+	defer s.listening.Store(false)
 	timeout := scimShutdown
 	return (&manager.Server{
 		Name:            "scim",
@@ -48,10 +105,44 @@ func (s *scimServer) Start(ctx context.Context) error {
 	}).Start(ctx)
 }
 
-// ready is a readiness check: the endpoint takes requests.
-func (s *scimServer) ready(*http.Request) error {
-	if !s.serving.Load() {
-		return errors.New("the SCIM server is not serving yet: caches are syncing or another replica leads")
+// ready is a readiness check: a request that comes here finds its answer.
+func (s *scimServer) ready(r *http.Request) error {
+	switch {
+	case !s.listening.Load():
+		return errors.New("the SCIM server is not listening yet: caches are syncing")
+	case s.front.Leads():
+		return nil
+	case s.lease == nil:
+		return errors.New("this replica is getting ready to answer")
+	case time.Since(s.lease.Heard()) > silence:
+		return fmt.Errorf("the API server has not said for %s which replica leads", silence)
+	}
+	err := s.reach(r.Context())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err == nil:
+		s.unreached = time.Time{}
+	case s.unreached.IsZero():
+		s.unreached = time.Now()
+	case time.Since(s.unreached) > silence:
+		return fmt.Errorf("the leader could not be reached for %s: %w", silence, err)
 	}
 	return nil
+}
+
+// reach says why the leader can't be reached. Where nobody leads, this replica may be
+// the next.
+func (s *scimServer) reach(ctx context.Context) error {
+	address, _, ok := s.lease.Leader()
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reach)
+	defer cancel()
+	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	return connection.Close()
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,6 +102,19 @@ func (h *handler) failure(ctx context.Context, x *exchange, err error) response 
 		h.log.ErrorContext(ctx, "a SCIM request failed", "request", x.id, "provider", x.provider,
 			"method", methodLabel(x.Method), "resource", x.target.resource(), "status", e.Status, "error", err.Error())
 	}
+	res := refusal(e)
+	if allow != "" {
+		res.set("Allow", allow)
+	}
+	return res
+}
+
+// Refuse answers a request with an error, before it has come to the server that New
+// makes.
+func Refuse(w http.ResponseWriter, e *scim.Error) { refusal(e).write(w, rand.Text()) }
+
+// refusal is the SCIM message of an error (RFC 7644 section 3.12).
+func refusal(e *scim.Error) response {
 	detail := e.Detail
 	if detail == "" {
 		detail = http.StatusText(e.Status)
@@ -128,9 +142,6 @@ func (h *handler) failure(ctx context.Context, x *exchange, err error) response 
 	}
 	if e.Status == http.StatusUnauthorized {
 		res.set("WWW-Authenticate", `Bearer realm="rollcall"`)
-	}
-	if allow != "" {
-		res.set("Allow", allow)
 	}
 	return res
 }

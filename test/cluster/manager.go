@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -24,6 +25,11 @@ type ManagerOptions struct {
 	SCIMPort int
 	// LeaderElect makes the manager wait for the lease.
 	LeaderElect bool
+	// Replica makes the manager one of several that elect a leader, and whose
+	// webhooks are reached through a Service. All managers of a cluster have to be.
+	Replica bool
+	// ExternalURL is the base of Tenant URLs; empty for the manager's own address.
+	ExternalURL string
 	// Args are added to the command line.
 	Args []string
 	// Env is added to the environment, as NAME=value.
@@ -58,6 +64,16 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 	if err != nil {
 		return nil, err
 	}
+	var webhooks *Service
+	if o.Replica {
+		o.LeaderElect = true
+		if webhooks, err = c.webhookService(ctx); err != nil {
+			return nil, err
+		}
+		if webhookPort, err = FreePort(ctx); err != nil {
+			return nil, err
+		}
+	}
 	var ports [3]int
 	ports[0] = o.SCIMPort
 	for i := range ports {
@@ -81,7 +97,7 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 		"--kubeconfig=" + kubeconfig,
 		"--namespace=" + Namespace,
 		"--scim-bind-address=" + address(ports[0]),
-		"--external-url=" + m.SCIMURL,
+		"--external-url=" + cmp.Or(o.ExternalURL, m.SCIMURL),
 		"--metrics-bind-address=" + address(ports[1]),
 		"--health-probe-bind-address=" + address(ports[2]),
 		"--webhook-port=" + strconv.Itoa(webhookPort),
@@ -96,6 +112,9 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 	c.managers = append(c.managers, m)
 	c.mu.Unlock()
 
+	if webhooks != nil {
+		webhooks.add(address(webhookPort), m.HealthURL)
+	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := m.process.ready(ctx, m.HealthURL+"/readyz", nil); err != nil {

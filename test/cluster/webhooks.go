@@ -16,6 +16,22 @@ import (
 type webhookServing struct {
 	port    int
 	certDir string
+	// service is set when replicas serve them together.
+	service *Service
+}
+
+// webhookService returns the Service on the port of the webhooks.
+func (c *Cluster) webhookService(ctx context.Context) (*Service, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.webhooks.service == nil {
+		s, err := c.Service(ctx, c.webhooks.port)
+		if err != nil {
+			return nil, err
+		}
+		c.webhooks.service = s
+	}
+	return c.webhooks.service, nil
 }
 
 // Webhooks installs the webhook configurations of config/webhook, aimed at this

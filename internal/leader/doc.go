@@ -1,0 +1,8 @@
+// Package leader lets every replica take SCIM requests. The one that leads answers
+// them; the others hand them to it.
+//
+// The lease of the leader election says who leads and where to find it: the
+// identity of a holder begins with its address. A leader that has been frozen, or
+// cut off, stops answering before anybody else can have taken its place: it counts
+// from the beginning of its last renewal, by its own clock alone.
+package leader

@@ -1,0 +1,145 @@
+package leader
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+// The times of the election. A leader that dies is replaced after Duration, and one
+// that stops gives its lease back: RetryPeriod, which client-go stretches by up to
+// 2.2, is how long that takes others to see.
+const (
+	Duration      = 15 * time.Second
+	RenewDeadline = 10 * time.Second
+	RetryPeriod   = 500 * time.Millisecond
+)
+
+// Lease is the lock of a leader election, and what this replica has learnt by it.
+// It asks the API server nothing of its own.
+type Lease struct {
+	resourcelock.Interface
+	now func() time.Time
+
+	mu sync.Mutex
+	// holder is the identity in the lease; empty for nobody.
+	holder string
+	// changed is closed when the holder changes.
+	changed chan struct{}
+	// heard is when the API server last said who that is.
+	heard time.Time
+	// renewed is when our last renewal that succeeded was begun.
+	renewed time.Time
+}
+
+// NewLease makes the lease of a replica that others reach under address, a
+// host:port.
+func NewLease(config *rest.Config, namespace, name, address string) (*Lease, error) {
+	config = rest.CopyConfig(config)
+	// One request that hangs must not cost the lease.
+	config.Timeout = RenewDeadline / 2
+	clients, err := kubernetes.NewForConfig(rest.AddUserAgent(config, "leader-election"))
+	if err != nil {
+		return nil, fmt.Errorf("make the client of the leader election: %w", err)
+	}
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, namespace, name, clients.CoreV1(), clients.CoordinationV1(),
+		resourcelock.ResourceLockConfig{Identity: identity(address)})
+	if err != nil {
+		return nil, fmt.Errorf("make the lock of the leader election: %w", err)
+	}
+	return newLease(lock, time.Now), nil
+}
+
+func newLease(lock resourcelock.Interface, now func() time.Time) *Lease {
+	return &Lease{Interface: lock, now: now, changed: make(chan struct{})}
+}
+
+// identity is unique to a process: a replica that starts again under its old
+// address must not take its predecessor's lease for its own.
+func identity(address string) string { return address + "_" + uuid.NewString() }
+
+// addressOf is the address in an identity.
+func addressOf(identity string) string {
+	if i := strings.LastIndexByte(identity, '_'); i >= 0 {
+		return identity[:i]
+	}
+	return ""
+}
+
+// Get implements resourcelock.Interface.
+func (l *Lease) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	if err == nil {
+		l.note(*record, time.Time{})
+	}
+	return record, raw, err
+}
+
+// Create implements resourcelock.Interface.
+func (l *Lease) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.write(ctx, record, l.Interface.Create)
+}
+
+// Update implements resourcelock.Interface.
+func (l *Lease) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return l.write(ctx, record, l.Interface.Update)
+}
+
+func (l *Lease) write(ctx context.Context, record resourcelock.LeaderElectionRecord, do func(context.Context, resourcelock.LeaderElectionRecord) error) error {
+	begun := l.now()
+	err := do(ctx, record)
+	if err == nil {
+		l.note(record, begun)
+	}
+	return err
+}
+
+// note remembers what the lease says; renewed is zero unless we wrote it.
+func (l *Lease) note(record resourcelock.LeaderElectionRecord, renewed time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.holder != record.HolderIdentity {
+		close(l.changed)
+		l.changed = make(chan struct{})
+	}
+	l.holder, l.heard = record.HolderIdentity, l.now()
+	switch {
+	case l.holder != l.Identity():
+		l.renewed = time.Time{}
+	case !renewed.IsZero():
+		l.renewed = renewed
+	}
+}
+
+// Leads says whether this replica leads and nobody else can.
+func (l *Lease) Leads() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.renewed.IsZero() && l.now().Sub(l.renewed) < Duration
+}
+
+// Leader is the address of another replica that holds the lease; until is closed
+// when it does no longer.
+func (l *Lease) Leader() (address string, until <-chan struct{}, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.holder == "" || l.holder == l.Identity() {
+		return "", nil, false
+	}
+	address = addressOf(l.holder)
+	return address, l.changed, address != ""
+}
+
+// Heard is when the API server last said who leads; zero for never.
+func (l *Lease) Heard() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.heard
+}

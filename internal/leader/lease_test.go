@@ -1,0 +1,161 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+// lock is a lease in memory, which several replicas share.
+type lock struct {
+	mu     sync.Mutex
+	record resourcelock.LeaderElectionRecord
+	err    error
+	// during is called while a write is on its way.
+	during func()
+}
+
+// replica is one replica's view of a lock.
+type replica struct {
+	*lock
+	identity string
+}
+
+func (r *replica) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	record := r.record
+	return &record, nil, r.err
+}
+
+func (r *replica) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	return r.Update(ctx, record)
+}
+
+func (r *replica) Update(_ context.Context, record resourcelock.LeaderElectionRecord) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.during != nil {
+		r.during()
+	}
+	if r.err == nil {
+		r.record = record
+	}
+	return r.err
+}
+
+func (r *replica) RecordEvent(string) {}
+func (r *replica) Identity() string   { return r.identity }
+func (r *replica) Describe() string   { return r.identity }
+
+type testClock struct{ t time.Time }
+
+func (c *testClock) now() time.Time          { return c.t }
+func (c *testClock) advance(d time.Duration) { c.t = c.t.Add(d) }
+
+// hold makes a replica renew the lease.
+func hold(t *testing.T, l *Lease) {
+	t.Helper()
+	if err := l.Update(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: l.Identity()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLease(t *testing.T) {
+	t.Parallel()
+	shared := &lock{}
+	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	a := newLease(&replica{shared, "10.0.0.1:8080_a"}, clock.now)
+	b := newLease(&replica{shared, "[fd00::2]:8080_b"}, clock.now)
+	see := func(l *Lease) {
+		t.Helper()
+		if _, _, err := l.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect := func(what string, l *Lease, leads bool, leader string) {
+		t.Helper()
+		if address, _, ok := l.Leader(); l.Leads() != leads || address != leader || ok != (leader != "") {
+			t.Errorf("%s: Leads = %v, Leader = %q, %v; want %v, %q", what, l.Leads(), address, ok, leads, leader)
+		}
+	}
+	expect("nothing is known", a, false, "")
+	hold(t, a)
+	see(b)
+	expect("who holds it", a, true, "")
+	expect("who doesn't", b, false, "10.0.0.1:8080")
+
+	clock.advance(Duration - 1)
+	expect("at the last moment", a, true, "")
+	clock.advance(1)
+	expect("frozen for as long as others wait", a, false, "")
+	hold(t, a)
+	expect("renewed", a, true, "")
+
+	clock.advance(Duration)
+	hold(t, b)
+	see(a)
+	expect("who was overtaken", a, false, "[fd00::2]:8080")
+	expect("who has overtaken", b, true, "")
+
+	if err := b.Update(t.Context(), resourcelock.LeaderElectionRecord{}); err != nil {
+		t.Fatal(err)
+	}
+	see(a)
+	expect("who gave it back", b, false, "")
+	expect("nobody leads", a, false, "")
+	if !a.Heard().Equal(clock.t) {
+		t.Errorf("Heard = %s", a.Heard())
+	}
+}
+
+// A renewal counts from its beginning: the API server can have it, and others begin
+// to wait, long before the answer comes.
+func TestARenewalCountsFromItsBeginning(t *testing.T) {
+	t.Parallel()
+	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	shared := &lock{during: func() { clock.advance(Duration - time.Second) }}
+	l := newLease(&replica{shared, "a:1_x"}, clock.now)
+	hold(t, l)
+	if !l.Leads() {
+		t.Error("a second is left")
+	}
+	clock.advance(time.Second)
+	if l.Leads() {
+		t.Error("others may lead by now")
+	}
+}
+
+func TestAFailedRenewalExtendsNothing(t *testing.T) {
+	t.Parallel()
+	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	shared := &lock{}
+	l := newLease(&replica{shared, "a:1_x"}, clock.now)
+	hold(t, l)
+	shared.err = errors.New("no answer")
+	clock.advance(Duration - 1)
+	if err := l.Update(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: l.Identity()}); err == nil {
+		t.Fatal("the error is lost")
+	}
+	clock.advance(1)
+	if l.Leads() {
+		t.Error("the failed renewal counts")
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"10.0.0.1:8080", "[fd00::2]:8080", "under_score:80"} {
+		one, other := identity(address), identity(address)
+		if one == other || addressOf(one) != address {
+			t.Errorf("identities %q and %q of %q", one, other, address)
+		}
+	}
+	if got := addressOf("somebody-else"); got != "" {
+		t.Errorf("an identity that is not ours has the address %q", got)
+	}
+}

@@ -1,0 +1,173 @@
+//go:build integration
+
+package ha_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/internal/leader"
+	"github.com/rollcall-dev/rollcall/test/cluster"
+)
+
+const provider = "entra"
+
+var (
+	control *cluster.Cluster
+	service *cluster.Service
+	// managers are the two replicas.
+	managers [2]*cluster.Manager
+	token    string
+)
+
+func TestHA(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "High availability")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	var err error
+	control, err = cluster.Start(ctx, cluster.Options{Log: GinkgoWriter})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(control.Stop()).To(Succeed()) })
+	service, err = control.Service(ctx, 0)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(service.Stop()).To(Succeed()) })
+	for i := range managers {
+		start(ctx, i)
+	}
+	token, err = control.NewToken(ctx, provider)
+	Expect(err).NotTo(HaveOccurred())
+}, NodeTimeout(10*time.Minute))
+
+// start starts a replica, as a Deployment does with what has ended.
+func start(ctx context.Context, i int) {
+	GinkgoHelper()
+	m, err := control.StartManager(ctx, cluster.ManagerOptions{Replica: true, ExternalURL: service.URL()})
+	Expect(err).NotTo(HaveOccurred())
+	managers[i] = m
+	service.Add(m)
+}
+
+// leading returns who holds the lease.
+func leading(ctx context.Context, g Gomega) int {
+	GinkgoHelper()
+	lease := &coordinationv1.Lease{}
+	g.Expect(control.Client().Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: "rollcall-manager"}, lease)).To(Succeed())
+	for i, m := range managers {
+		if strings.Contains(ptr.Deref(lease.Spec.HolderIdentity, ""), fmt.Sprintf(":%d_", m.SCIMPort())) {
+			return i
+		}
+	}
+	g.Expect(lease.Spec.HolderIdentity).To(BeNil(), "somebody else leads")
+	return -1
+}
+
+// takenOver waits until another replica leads than the one that did.
+func takenOver(ctx context.Context, before int) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) { g.Expect(leading(ctx, g)).To(Equal(1 - before)) }).
+		WithContext(ctx).WithTimeout(2 * leader.Duration).WithPolling(50 * time.Millisecond).Should(Succeed())
+}
+
+// busyFor lets the clients work undisturbed: until so many more users are written.
+func (l *load) busyFor(ctx context.Context, users int) {
+	GinkgoHelper()
+	count := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.written)
+	}
+	goal := count() + users
+	Eventually(count).WithContext(ctx).WithTimeout(time.Minute).WithPolling(20 * time.Millisecond).Should(BeNumerically(">=", goal))
+}
+
+var _ = Describe("Two replicas behind a Service", Ordered, func() {
+	tenant := func() string { return service.URL() + "/" + provider + "/scim/v2" }
+	// margin is for the election to notice: client-go looks every RetryPeriod,
+	// stretched by up to 2.2.
+	const margin = 3 * time.Second
+
+	It("serve SCIM both, whoever leads", func(ctx SpecContext) {
+		for _, m := range managers {
+			l := newLoad(m.TenantURL(provider), token, fmt.Sprintf("each-%d", m.SCIMPort()))
+			l.during(ctx, func() { l.busyFor(ctx, 2*clients) })
+			l.expectKept(ctx)
+		}
+	}, SpecTimeout(2*time.Minute))
+
+	It("hand over in less than two seconds when the leader is stopped", func(ctx SpecContext) {
+		l := newLoad(tenant(), token, "stopped")
+		first := leading(ctx, Default)
+		l.during(ctx, func() {
+			l.busyFor(ctx, 2*clients)
+			Expect(managers[first].Stop()).To(Succeed())
+			takenOver(ctx, first)
+			l.busyFor(ctx, 2*clients)
+		})
+		l.expectKept(ctx)
+		Expect(l.refused).To(BeNumerically("<", 2*time.Second))
+		start(ctx, first)
+	}, SpecTimeout(2*time.Minute))
+
+	It("lose nothing when the leader is killed, and refuse writes no longer than the lease", func(ctx SpecContext) {
+		l := newLoad(tenant(), token, "killed")
+		first := leading(ctx, Default)
+		l.during(ctx, func() {
+			l.busyFor(ctx, 2*clients)
+			Expect(managers[first].Kill()).To(Succeed())
+			takenOver(ctx, first)
+			l.busyFor(ctx, 2*clients)
+		})
+		l.expectKept(ctx)
+		Expect(l.refused).To(BeNumerically("<", leader.Duration+margin))
+		start(ctx, first)
+	}, SpecTimeout(2*time.Minute))
+
+	It("hear nothing of yesterday from a leader that was frozen", func(ctx SpecContext) {
+		l := newLoad(tenant(), token, "frozen")
+		first := leading(ctx, Default)
+		frozen := managers[first]
+		var status int
+		var found string
+		l.during(ctx, func() {
+			l.busyFor(ctx, 2*clients)
+			Expect(frozen.Pause()).To(Succeed())
+			takenOver(ctx, first)
+			l.busyFor(ctx, 2*clients)
+
+			By("asking the frozen one for somebody who was created since")
+			created := newLoad(tenant(), token, "since")
+			id := created.create(ctx, "since@example.com")
+			asked := newLoad(frozen.TenantURL(provider), token, "")
+			asked.http.Timeout = time.Minute
+			answered := make(chan struct{})
+			go func() {
+				defer close(answered)
+				status, found = asked.find(ctx, "since@example.com")
+			}()
+			Expect(frozen.Resume()).To(Succeed())
+			Eventually(answered).WithContext(ctx).WithTimeout(time.Minute).Should(BeClosed())
+			Expect(status).To(BeElementOf(0, http.StatusServiceUnavailable, http.StatusOK))
+			if status == http.StatusOK {
+				Expect(found).To(Equal(id))
+			}
+			By("the process ending, since it has lost the lease")
+			Eventually(frozen.Done()).WithContext(ctx).WithTimeout(time.Minute).Should(BeClosed())
+			l.busyFor(ctx, 2*clients)
+		})
+		l.expectKept(ctx)
+		Expect(l.refused).To(BeNumerically("<", leader.Duration+margin))
+		start(ctx, first)
+	}, SpecTimeout(3*time.Minute))
+})
