@@ -8,11 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -23,17 +19,17 @@ import (
 const tenantURLWait = 10 * time.Second
 
 type activation struct {
+	*plugin
 	provider  string
 	kind      string
 	namespace string
 	expiresIn time.Duration
 
-	client  client.Client
-	streams genericiooptions.IOStreams
+	client client.Client
 }
 
-func newActivateCommand(config *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	a := activation{streams: streams}
+func newActivateCommand(p *plugin) *cobra.Command {
+	a := activation{plugin: p}
 	cmd := &cobra.Command{
 		Use:   "activate PROVIDER",
 		Short: "Make a SCIM token, and print the two values to paste into the identity provider",
@@ -45,7 +41,7 @@ func newActivateCommand(config *genericclioptions.ConfigFlags, streams genericio
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a.provider = args[0]
 			var err error
-			if a.client, err = newClient(config); err != nil {
+			if a.client, err = p.client(); err != nil {
 				return err
 			}
 			return a.run(cmd.Context())
@@ -55,21 +51,6 @@ func newActivateCommand(config *genericclioptions.ConfigFlags, streams genericio
 	cmd.Flags().StringVar(&a.namespace, "manager-namespace", "rollcall-system", "namespace that the manager runs in")
 	cmd.Flags().DurationVar(&a.expiresIn, "expires-in", token.DefaultLifetime, "lifetime of the token")
 	return cmd
-}
-
-func newClient(config *genericclioptions.ConfigFlags) (client.Client, error) {
-	rest, err := config.ToRESTConfig()
-	if err != nil {
-		return nil, fmt.Errorf("read the kubeconfig: %w", err)
-	}
-	scheme := runtime.NewScheme()
-	if err := clientgoscheme.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
-	return client.New(rest, client.Options{Scheme: scheme})
 }
 
 func (a *activation) run(ctx context.Context) error {
@@ -89,7 +70,7 @@ func (a *activation) run(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("create IdentityProvider %q: %w", a.provider, err)
 	default:
-		_, _ = fmt.Fprintf(a.streams.ErrOut, "identityprovider.identity.rollcall.dev/%s created\n", a.provider)
+		_, _ = fmt.Fprintf(a.ErrOut, "identityprovider.identity.rollcall.dev/%s created\n", a.provider)
 	}
 	if err := a.client.Create(ctx, t.ToSecret(a.namespace, p)); err != nil {
 		return fmt.Errorf("store the token's digest: %w", err)
@@ -98,11 +79,11 @@ func (a *activation) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.streams.Out, "Tenant URL:    %s\nSecret Token:  %s\n", url, t.Secret)
+	_, err = fmt.Fprintf(a.Out, "Tenant URL:    %s\nSecret Token:  %s\n", url, t.Secret)
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(a.streams.ErrOut, "The token is good until %s and won't be shown again.\n", t.ExpiresAt.Format(time.DateOnly))
+	_, _ = fmt.Fprintf(a.ErrOut, "The token is good until %s and won't be shown again.\n", t.ExpiresAt.Format(time.DateOnly))
 	return nil
 }
 
@@ -117,7 +98,7 @@ func (a *activation) tenantURL(ctx context.Context) (string, error) {
 		return p.Status.TenantURL != "", nil
 	})
 	if wait.Interrupted(err) && ctx.Err() == nil {
-		_, _ = fmt.Fprintln(a.streams.ErrOut, "The manager shows no Tenant URL: is it running, with --external-url?")
+		_, _ = fmt.Fprintln(a.ErrOut, "The manager shows no Tenant URL: is it running, with --external-url?")
 		return fmt.Sprintf("https://HOST/%s/scim/v2", a.provider), nil
 	}
 	if err != nil {
