@@ -58,7 +58,11 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		id    string
 		verbs []func(*plugin) *cobra.Command
 	}{
-		{"see", []func(*plugin) *cobra.Command{newWhoCommand, newWhyCommand}},
+		{"see", []func(*plugin) *cobra.Command{newWhoCommand, newWhyCommand, newStatusCommand}},
+		{"act", []func(*plugin) *cobra.Command{
+			newAttachCommand, newGrantCommand, newDetachCommand, newLevelCommand,
+			newSuspendCommand, newResumeCommand, newAdoptCommand, newReleaseCommand,
+		}},
 		{"connect", []func(*plugin) *cobra.Command{newActivateCommand}},
 	} {
 		for _, verb := range group.verbs {

@@ -70,25 +70,25 @@ func (l *lines) notes(notes []string) {
 
 func printAnswer(w io.Writer, a *explain.Answer) error {
 	var l lines
-	verdict(&l, a)
+	writeVerdict(&l, a)
 	for _, p := range a.Paths {
-		path(&l, p)
+		writePath(&l, p)
 	}
 	if len(a.Partly) > 0 {
 		l.addf("\nNot in the whole cluster, but in single namespaces:")
 		for _, p := range a.Partly {
-			path(&l, p)
+			writePath(&l, p)
 		}
 	}
-	gaps(&l, a)
+	writeGaps(&l, a)
 	l.notes(a.Notes)
 	_, err := io.WriteString(w, l.String())
 	return err
 }
 
-// verdict tells a name from the user: what the name is allowed can be another
+// writeVerdict tells a name from the user: what the name is allowed can be another
 // user's right.
-func verdict(l *lines, a *explain.Answer) {
+func writeVerdict(l *lines, a *explain.Answer) {
 	switch {
 	case a.Allowed == nil:
 		l.addf("%s: may they %s?", a.User, a.Question)
@@ -104,7 +104,7 @@ func verdict(l *lines, a *explain.Answer) {
 	}
 }
 
-func path(l *lines, p explain.Path) {
+func writePath(l *lines, p explain.Path) {
 	switch p.Origin {
 	case explain.OriginRole:
 		l.addf("\nBy role %s:", p.Role)
@@ -131,7 +131,7 @@ func path(l *lines, p explain.Path) {
 	}
 }
 
-func gaps(l *lines, a *explain.Answer) {
+func writeGaps(l *lines, a *explain.Answer) {
 	if len(a.Gaps) == 0 {
 		if len(a.Paths)+len(a.Partly) == 0 {
 			l.addf("\nNo AccessRule gives it to any role.")
@@ -146,14 +146,14 @@ func gaps(l *lines, a *explain.Answer) {
 				continue
 			}
 		}
-		gap(l, g)
+		writeGap(l, g)
 	}
 	if more := notHeld - shownNotHeld; more > 0 {
 		l.addf("  and %d more roles that the user does not hold (-o json has them all)", more)
 	}
 }
 
-func gap(l *lines, g explain.Gap) {
+func writeGap(l *lines, g explain.Gap) {
 	kind := g.RoleRef.Kind
 	if kind == "" {
 		kind = v1alpha1.ClusterRoleKind
