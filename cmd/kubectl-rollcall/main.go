@@ -63,7 +63,7 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 			newAttachCommand, newGrantCommand, newDetachCommand, newLevelCommand,
 			newSuspendCommand, newResumeCommand, newAdoptCommand, newReleaseCommand,
 		}},
-		{"connect", []func(*plugin) *cobra.Command{newActivateCommand}},
+		{"connect", []func(*plugin) *cobra.Command{newActivateCommand, newTokensCommand, newRotateCommand, newRevokeCommand}},
 	} {
 		for _, verb := range group.verbs {
 			c := verb(p)

@@ -31,7 +31,7 @@ func (p Problem) String() string {
 func LiveTokens(p *v1alpha1.IdentityProvider, now time.Time) []v1alpha1.TokenStatus {
 	var live []v1alpha1.TokenStatus
 	for _, t := range p.Status.Tokens {
-		if t.ExpiresAt != nil && now.Before(t.ExpiresAt.Time) {
+		if t.ExpiresAt == nil || now.Before(t.ExpiresAt.Time) {
 			live = append(live, t)
 		}
 	}
@@ -39,7 +39,7 @@ func LiveTokens(p *v1alpha1.IdentityProvider, now time.Time) []v1alpha1.TokenSta
 }
 
 // OfProvider finds a connection that does not work, or soon won't.
-func OfProvider(p *v1alpha1.IdentityProvider, now time.Time) []Problem {
+func OfProvider(p *v1alpha1.IdentityProvider) []Problem {
 	f := finder{kind: "IdentityProvider", object: p, conditions: p.Status.Conditions, observed: p.Status.ObservedGeneration}
 	f.behind()
 	f.isNot(v1alpha1.ConditionReady, metav1.ConditionTrue)
