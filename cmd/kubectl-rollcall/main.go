@@ -58,7 +58,7 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		id    string
 		verbs []func(*plugin) *cobra.Command
 	}{
-		{"see", []func(*plugin) *cobra.Command{newWhoCommand, newWhyCommand, newStatusCommand}},
+		{"see", []func(*plugin) *cobra.Command{newWhoCommand, newWhyCommand, newStatusCommand, newDoctorCommand}},
 		{"act", []func(*plugin) *cobra.Command{
 			newAttachCommand, newGrantCommand, newDetachCommand, newLevelCommand,
 			newSuspendCommand, newResumeCommand, newAdoptCommand, newReleaseCommand,
