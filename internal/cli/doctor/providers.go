@@ -106,7 +106,9 @@ func add(all *[]*endpoint, base *url.URL, p *v1alpha1.IdentityProvider) {
 }
 
 // tenantURL of a provider at the endpoint.
-func (e *endpoint) tenantURL(provider string) string { return e.base.String() + "/" + provider + "/scim/v2" }
+func (e *endpoint) tenantURL(provider string) string {
+	return e.base.String() + "/" + provider + "/scim/v2"
+}
 
 // endpoint goes from name to answer, and stops where nothing further can work.
 func (d *Doctor) endpoint(ctx context.Context, e *endpoint) {

@@ -109,15 +109,16 @@ func (d *Doctor) certificate(check, host string, chain []*x509.Certificate) {
 
 // visitor sends requests as an identity provider does: it follows no redirect. A
 // certificate that is not trusted has been reported already, and must not hide
-// what else is wrong; no token is sent then (see testConnection).
+// what else is wrong; testConnection sends no token then.
 func (d *Doctor) visitor() *http.Client {
+	config := &tls.Config{RootCAs: d.Roots, MinVersion: tls.VersionTLS12}
+	if d.tlsFailed() {
+		config = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10} //nolint:gosec // nothing secret is sent
+	}
 	return &http.Client{
 		Timeout:       patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			Proxy:           http.ProxyFromEnvironment,
-			TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}, //nolint:gosec // nothing secret is sent to whom encrypted has not found in order
-		},
+		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: config},
 	}
 }
 
