@@ -68,7 +68,7 @@ var _ = Describe("acts", func() {
 		Expect(a).To(HaveLen(1))
 		Expect(a[0].Spec.Reason).To(Equal("joined"))
 		Expect(a[0].Spec.Author).To(HaveField("Username", "boss@acts.example.com"))
-		Eventually(func() string { return boss.run(ctx, "attach", name, "acts-dev").out }).WithContext(ctx).Should(
+		Eventually(func() string { return boss.run(ctx, "attach", name, "acts-dev").Out }).WithContext(ctx).Should(
 			ContainSubstring("unchanged: bea--acts.example.com has role acts-dev already"))
 
 		Expect(boss.ok(ctx, "detach", name, "acts-dev", "--dry-run=server")).To(ContainSubstring("deleted (server dry run)"))
@@ -124,11 +124,11 @@ var _ = Describe("acts", func() {
 		Expect(root.ok(ctx, "suspend", "dan@actsidp.example.com")).To(ContainSubstring("unchanged: was suspended already"))
 		d.active(ctx, id, false)
 		p := root.run(ctx, "resume", "dan@actsidp.example.com")
-		Expect(p).To(And(HaveField("code", 0),
-			HaveField("out", "provisioneduser.identity.rollcall.dev/dan--actsidp.example.com resumed\n"),
-			HaveField("err", "The user is still Suspended: identity provider \"actsidp\" deactivated the user.\n")))
+		Expect(p).To(And(HaveField("Code", 0),
+			HaveField("Out", "provisioneduser.identity.rollcall.dev/dan--actsidp.example.com resumed\n"),
+			HaveField("Err", "The user is still Suspended: identity provider \"actsidp\" deactivated the user.\n")))
 		localRole(ctx, "acts-late", "")
-		Expect(root.run(ctx, "attach", "dan@actsidp.example.com", "acts-late")).To(HaveField("err",
+		Expect(root.run(ctx, "attach", "dan@actsidp.example.com", "acts-late")).To(HaveField("Err",
 			"It does not count while the user is Suspended: identity provider \"actsidp\" deactivated the user.\n"))
 	})
 

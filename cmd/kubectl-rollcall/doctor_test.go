@@ -27,12 +27,12 @@ func (t *terminal) examine(ctx context.Context, args ...string) []doctor.Finding
 	GinkgoHelper()
 	p := t.run(ctx, append([]string{"doctor", "-o", "json"}, args...)...)
 	var findings []doctor.Finding
-	Expect(json.Unmarshal([]byte(p.out), &findings)).To(Succeed(), p.err)
+	Expect(json.Unmarshal([]byte(p.Out), &findings)).To(Succeed(), p.Err)
 	want := 0
 	if doctor.Failures(findings) > 0 {
 		want = 1
 	}
-	Expect(p.code).To(Equal(want))
+	Expect(p.Code).To(Equal(want))
 	for _, f := range findings {
 		GinkgoWriter.Printf("%-8s %s: %s\n         %s\n", f.Result, f.Check, f.Message, f.Cure)
 	}

@@ -116,8 +116,8 @@ func terminalOf(user string, groups ...string) *terminal {
 
 // printed is what a command left on the terminal.
 type printed struct {
-	out, err string
-	code     int
+	Out, Err string
+	Code     int
 }
 
 // run runs the plugin in this process, to its end.
@@ -132,25 +132,25 @@ func (t *terminal) run(ctx context.Context, args ...string) printed {
 func (t *terminal) ok(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	p := t.run(ctx, args...)
-	Expect(p.code).To(Equal(0), "kubectl rollcall %v: %s%s", args, p.out, p.err)
-	GinkgoWriter.Printf("$ kubectl rollcall %v\n%s%s\n", args, p.out, p.err)
-	return p.out
+	Expect(p.Code).To(Equal(0), "kubectl rollcall %v: %s%s", args, p.Out, p.Err)
+	GinkgoWriter.Printf("$ kubectl rollcall %v\n%s%s\n", args, p.Out, p.Err)
+	return p.Out
 }
 
 // refused runs a command that must fail, and returns what it said.
 func (t *terminal) refused(ctx context.Context, args ...string) string {
 	GinkgoHelper()
 	p := t.run(ctx, args...)
-	Expect(p.code).To(Equal(1), "kubectl rollcall %v: %s%s", args, p.out, p.err)
-	GinkgoWriter.Printf("$ kubectl rollcall %v\n%s%s\n", args, p.out, p.err)
-	return p.err
+	Expect(p.Code).To(Equal(1), "kubectl rollcall %v: %s%s", args, p.Out, p.Err)
+	GinkgoWriter.Printf("$ kubectl rollcall %v\n%s%s\n", args, p.Out, p.Err)
+	return p.Err
 }
 
 // eventually runs a command until it prints what is wanted; the manager may have
 // some way to go.
 func (t *terminal) eventually(ctx context.Context, args ...string) AsyncAssertion {
 	GinkgoHelper()
-	return Eventually(func() string { p := t.run(ctx, args...); return p.out + p.err }).WithContext(ctx)
+	return Eventually(func() string { p := t.run(ctx, args...); return p.Out + p.Err }).WithContext(ctx)
 }
 
 func await(ctx context.Context, q verdict.Question, want bool) {

@@ -35,10 +35,10 @@ var _ = Describe("tokens", Ordered, func() {
 
 	It("activates a provider that is new", func(ctx SpecContext) {
 		p := root.run(ctx, "activate", provider, "--subject-prefix", "oidc:", "--subject-from", "Email")
-		Expect(p.code).To(Equal(0), p.err)
-		Expect(p.out).To(HavePrefix("Tenant URL:    " + manager.TenantURL(provider) + "\nSecret Token:  rollcall_"))
-		Expect(p.err).To(And(HavePrefix("identityprovider.identity.rollcall.dev/toks created\n"), ContainSubstring("won't be shown again")))
-		first = secretToken.FindStringSubmatch(p.out)
+		Expect(p.Code).To(Equal(0), p.Err)
+		Expect(p.Out).To(HavePrefix("Tenant URL:    " + manager.TenantURL(provider) + "\nSecret Token:  rollcall_"))
+		Expect(p.Err).To(And(HavePrefix("identityprovider.identity.rollcall.dev/toks created\n"), ContainSubstring("won't be shown again")))
+		first = secretToken.FindStringSubmatch(p.Out)
 		idp := get(ctx, provider, &v1alpha1.IdentityProvider{})
 		Expect(idp.Spec.Type).To(Equal(v1alpha1.ProviderEntra))
 		Expect(idp.Spec.Subject).To(Equal(v1alpha1.SubjectRule{From: v1alpha1.SubjectFromEmail, Prefix: "oidc:"}))
@@ -56,9 +56,9 @@ var _ = Describe("tokens", Ordered, func() {
 	It("rotates", func(ctx SpecContext) {
 		root.eventually(ctx, "tokens", provider).Should(MatchRegexp(`toks +` + first[2] + ` +Live +20\S+Z +20\S+Z +20\S+Z\n`))
 		p := root.run(ctx, "rotate", provider)
-		Expect(p.code).To(Equal(0), p.err)
-		second = secretToken.FindStringSubmatch(p.out)
-		Expect(p.err).To(HaveSuffix("  kubectl rollcall revoke toks " + first[2] + "\n"))
+		Expect(p.Code).To(Equal(0), p.Err)
+		second = secretToken.FindStringSubmatch(p.Out)
+		Expect(p.Err).To(HaveSuffix("  kubectl rollcall revoke toks " + first[2] + "\n"))
 		Eventually(func() int { return status(ctx, second[1]) }).WithContext(ctx).Should(Equal(http.StatusOK))
 		Expect(status(ctx, first[1])).To(Equal(http.StatusOK))
 		Expect(root.refused(ctx, "rotate", "nosuch")).To(ContainSubstring(`"nosuch" not found`))
@@ -73,8 +73,8 @@ var _ = Describe("tokens", Ordered, func() {
 
 		root.eventually(ctx, "tokens", "-o", "json").ShouldNot(ContainSubstring(first[2]))
 		p := root.run(ctx, "revoke", provider, second[2])
-		Expect(p.code).To(Equal(0))
-		Expect(p.err).To(HavePrefix("No live token is left: "))
+		Expect(p.Code).To(Equal(0))
+		Expect(p.Err).To(HavePrefix("No live token is left: "))
 		root.eventually(ctx, "status").Should(ContainSubstring("identityprovider/toks: NoToken: no live token: SCIM requests can't authenticate"))
 	})
 

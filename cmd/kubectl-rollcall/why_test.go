@@ -56,7 +56,7 @@ var _ = Describe("who and why", Ordered, func() {
 	It("says that the role is not held, and where it would be given", func(ctx SpecContext) {
 		group = d.group(ctx, "Life Devs")
 		Eventually(func() string {
-			return root.run(ctx, "why", userName, "create", "deployments.apps", "-n", namespace).out
+			return root.run(ctx, "why", userName, "create", "deployments.apps", "-n", namespace).Out
 		}).WithContext(ctx).Should(
 			ContainSubstring(`the user does not hold role "life-devs": put them in group "Life Devs" of identity provider "life", or attach them here`))
 	})
@@ -159,7 +159,7 @@ spec: {role: other-devs, roleRef: {kind: ClusterRole, name: deployer}, namespace
 
 		By("restoring the first, whose name is taken now")
 		d.active(ctx, ann, true)
-		Eventually(func() string { return root.run(ctx, "why", name).out }).WithContext(ctx).Should(And(
+		Eventually(func() string { return root.run(ctx, "why", name).Out }).WithContext(ctx).Should(And(
 			ContainSubstring("State:    Active (SubjectRefused): SubjectTaken: user \"ann--life.example.com-"),
 			ContainSubstring("Would hold, and nothing of it is bound:\n  life-devs")))
 		Expect(root.ok(ctx, "why", name, "create", "deploy", "-n", namespace)).To(And(

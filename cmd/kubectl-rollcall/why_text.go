@@ -10,9 +10,9 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/cli/explain"
 )
 
-// shownNotHeld bounds the roles in text that would give something and that the user
-// was never given; -o json has them all.
-const shownNotHeld = 5
+// shownFar bounds the roles in text that would give something and that nobody gave
+// the user; -o json has them all.
+const shownFar = 5
 
 // lines collects text; what is written to it can't fail before it is printed.
 type lines struct{ strings.Builder }
@@ -131,24 +131,29 @@ func writePath(l *lines, p explain.Path) {
 	}
 }
 
+// writeGaps leaves out, of ways that the user is not on, all where there is another
+// way, and all but a few where there is none.
 func writeGaps(l *lines, a *explain.Answer) {
-	if len(a.Gaps) == 0 {
-		if len(a.Paths)+len(a.Partly) == 0 {
-			l.addf("\nNo AccessRule gives it to any role.")
-		}
+	if len(a.Gaps)+len(a.Paths)+len(a.Partly) == 0 {
+		l.addf("\nNo AccessRule gives it to any role.")
 		return
 	}
-	l.addf("\nWould give it, and does not:")
-	notHeld := 0
+	far, shown := 0, 0
 	for _, g := range a.Gaps {
-		if g.Reason == explain.ReasonNotHeld {
-			if notHeld++; notHeld > shownNotHeld {
+		if g.Far() {
+			if a.Mine() {
+				continue
+			}
+			if far++; far > shownFar {
 				continue
 			}
 		}
+		if shown++; shown == 1 {
+			l.addf("\nWould give it, and does not:")
+		}
 		writeGap(l, g)
 	}
-	if more := notHeld - shownNotHeld; more > 0 {
+	if more := far - shownFar; more > 0 {
 		l.addf("  and %d more roles that the user does not hold (-o json has them all)", more)
 	}
 }

@@ -50,12 +50,16 @@ func (s Scene) gaps(q Question, paths []Path) []Gap {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Gap) int {
-		return cmp.Or(cmp.Compare(distance(a), distance(b)), cmp.Compare(a.Role, b.Role), cmp.Compare(a.AccessRule, b.AccessRule))
+		return cmp.Or(cmp.Compare(a.distance(), b.distance()), cmp.Compare(a.Role, b.Role), cmp.Compare(a.AccessRule, b.AccessRule))
 	})
 	return all
 }
 
-func distance(g Gap) int {
+// Far says that no edge leads from the user to where the way begins: it is one that
+// many could be on.
+func (g Gap) Far() bool { return g.distance() > 0 }
+
+func (g Gap) distance() int {
 	switch g.Reason {
 	case ReasonNotHeld:
 		return 1
