@@ -129,6 +129,8 @@ var _ = Describe("acts", func() {
 			HaveField("Err", "The user is still Suspended: identity provider \"actsidp\" deactivated the user.\n")))
 		localRole(ctx, "acts-late", "")
 		Expect(root.run(ctx, "attach", "dan@actsidp.example.com", "acts-late")).To(HaveField("Err",
+			"Warning: the attachment gives nothing now: the user is suspended: identity provider \"actsidp\" deactivated the user\n"))
+		Expect(root.run(ctx, "level", "dan@actsidp.example.com", "Auditor")).To(HaveField("Err",
 			"It does not count while the user is Suspended: identity provider \"actsidp\" deactivated the user.\n"))
 	})
 

@@ -101,13 +101,7 @@ func (a *attach) run(ctx context.Context, user, role string) error {
 	if attachment.Spec.ExpiresAt != nil {
 		end = " until " + attachment.Spec.ExpiresAt.UTC().Format(time.RFC3339)
 	}
-	if err := a.say("RoleAttachment", attachment.Name, "created: %s has role %s%s", u.Name, r.Name, end); err != nil {
-		return err
-	}
-	if standing := access.State(u, nil); standing.Suspended() {
-		fmt.Fprintf(a.ErrOut, "It does not count while the user is %s: %s.\n", standing.State, standing.Message)
-	}
-	return nil
+	return a.say("RoleAttachment", attachment.Name, "created: %s has role %s%s", u.Name, r.Name, end)
 }
 
 func generated(name string) string {

@@ -281,12 +281,19 @@ spec: {holderIdentity: pod-1, leaseDurationSeconds: 15, renewTime: "2026-01-02T0
 	})
 
 	It("finds what an installation lacks", func(ctx SpecContext) {
-		c, err := cluster.Start(ctx, cluster.Options{APIServerArgs: []string{"--authorization-mode=AlwaysAllow"}, Log: GinkgoWriter})
+		c, err := cluster.Start(ctx, cluster.Options{Log: GinkgoWriter})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func() { Expect(c.Stop()).To(Succeed()) })
 		there := adminOf(c)
-		Expect(there.examine(ctx)).To(And(
-			finding("authorization", doctor.Failed, "allows everybody everything"),
+		Expect(c.Apply(ctx, `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: wide-open}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:authenticated"}]
+`)).To(Succeed())
+		Eventually(func() []doctor.Finding { return there.examine(ctx) }).WithContext(ctx).Should(And(
+			finding("authorization", doctor.Failed, `lets a user whom nobody knows bind cluster-admin. RBAC: allowed by ClusterRoleBinding "wide-open"`),
 			finding("leader", doctor.Failed, "there is no Lease"),
 			finding("webhooks", doctor.Failed, `there is no MutatingWebhookConfiguration "rollcall"`),
 			finding("webhooks", doctor.Failed, `there is no ValidatingWebhookConfiguration "rollcall"`),

@@ -150,8 +150,7 @@ metadata: {name: other-devs-deploy}
 spec: {role: other-devs, roleRef: {kind: ClusterRole, name: deployer}, namespaces: [%s]}
 `, namespace)
 		await(ctx, deploy(userName, namespace), true)
-		p := root.ok(ctx, "why", name, "create", "deploy", "-n", namespace)
-		Expect(p).To(And(
+		root.eventually(ctx, "why", name, "create", "deploy", "-n", namespace).Should(And(
 			HavePrefix(`No: ann--life.example.com may not create deployments.apps in namespace "life", but the API server allows it to the name "Ann@life.example.com"`),
 			ContainSubstring("Not theirs, but that of ProvisionedUser ann--life.example.com-"),
 			ContainSubstring("is withheld")))
@@ -162,7 +161,7 @@ spec: {role: other-devs, roleRef: {kind: ClusterRole, name: deployer}, namespace
 		Eventually(func() string { return root.run(ctx, "why", name).Out }).WithContext(ctx).Should(And(
 			ContainSubstring("State:    Active (SubjectRefused): SubjectTaken: user \"ann--life.example.com-"),
 			ContainSubstring("Would hold, and nothing of it is bound:\n  life-devs")))
-		Expect(root.ok(ctx, "why", name, "create", "deploy", "-n", namespace)).To(And(
+		root.eventually(ctx, "why", name, "create", "deploy", "-n", namespace).Should(And(
 			HavePrefix("No: "), ContainSubstring("Not theirs"), ContainSubstring("SubjectTaken")))
 
 		By("the other leaving")
