@@ -182,6 +182,7 @@ spec: {role: other-devs, roleRef: {kind: ClusterRole, name: deployer}, namespace
 		Expect(why(ctx)).To(ContainSubstring("State:    Suspended (SuspendedLocally): an administrator set spec.suspend; the identity provider can't lift it"))
 		root.ok(ctx, "resume", userName)
 		awaitUser(ctx, name, v1alpha1.StateActive, role)
+		await(ctx, deploy(userName, namespace), true)
 	})
 
 	It("gives its answers as data too", func(ctx SpecContext) {
