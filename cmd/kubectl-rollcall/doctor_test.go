@@ -57,10 +57,10 @@ type front struct {
 	port string
 }
 
-// newFront starts a proxy; with changes what it does, certificate what it shows.
-func newFront(p *pki, c tls.Certificate, config *tls.Config, with func(http.Handler) http.Handler) *front {
+// newFront starts a proxy that shows a certificate; with changes what it does.
+func newFront(scimURL string, p *pki, c tls.Certificate, config *tls.Config, with func(http.Handler) http.Handler) *front {
 	GinkgoHelper()
-	target, err := url.Parse(manager.SCIMURL)
+	target, err := url.Parse(scimURL)
 	Expect(err).NotTo(HaveOccurred())
 	var handler http.Handler = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
 	if with != nil {
@@ -99,7 +99,7 @@ var _ = Describe("doctor", Ordered, func() {
 	}
 
 	It("finds nothing where nothing is wrong", func(ctx SpecContext) {
-		f := newFront(authority, good(), nil, nil)
+		f := newFront(manager.SCIMURL, authority, good(), nil, nil)
 		Eventually(func() []doctor.Finding { return look(ctx, f) }).WithContext(ctx).Should(And(
 			HaveEach(HaveField("Result", doctor.OK)),
 			finding("authorization", doctor.OK, "denies what nothing allows"),
@@ -136,36 +136,36 @@ var _ = Describe("doctor", Ordered, func() {
 		Entry("nobody there", func() *front { return &front{url: "https://localhost:1", pki: authority} },
 			finding("tls", doctor.Failed, "no TLS connection")),
 		Entry("an authority that nobody trusts", func() *front {
-			f := newFront(authority, newPKI(GinkgoT().TempDir()).issue("localhost", time.Now().Add(time.Hour)), nil, nil)
+			f := newFront(manager.SCIMURL, authority, newPKI(GinkgoT().TempDir()).issue("localhost", time.Now().Add(time.Hour)), nil, nil)
 			return f
 		}, And(finding("tls", doctor.Failed, "authority is not trusted"), finding("unknown provider", doctor.OK, "404"),
 			finding("test connection: doc", doctor.Skipped, "no token is sent"))),
 		Entry("a certificate that has ended", func() *front {
-			return newFront(authority, authority.issue("localhost", time.Now().Add(-time.Hour)), nil, nil)
+			return newFront(manager.SCIMURL, authority, authority.issue("localhost", time.Now().Add(-time.Hour)), nil, nil)
 		}, finding("tls", doctor.Failed, "the certificate is good from")),
 		Entry("a certificate that ends soon", func() *front {
-			return newFront(authority, authority.issue("localhost", time.Now().Add(48*time.Hour)), nil, nil)
+			return newFront(manager.SCIMURL, authority, authority.issue("localhost", time.Now().Add(48*time.Hour)), nil, nil)
 		}, finding("tls", doctor.Warning, "the certificate ends in 48h")),
 		Entry("a certificate for somebody else", func() *front {
-			return newFront(authority, authority.issue("other.example.com", time.Now().Add(time.Hour)), nil, nil)
+			return newFront(manager.SCIMURL, authority, authority.issue("other.example.com", time.Now().Add(time.Hour)), nil, nil)
 		}, finding("tls", doctor.Failed, "the certificate is not for localhost")),
 		Entry("old TLS", func() *front {
-			return newFront(authority, good(), &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, nil)
+			return newFront(manager.SCIMURL, authority, good(), &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}, nil)
 		}, finding("tls", doctor.Failed, "the endpoint speaks TLS 1.1")),
 		Entry("no manager behind the proxy", func() *front {
-			return newFront(authority, good(), nil, answering(http.StatusServiceUnavailable))
+			return newFront(manager.SCIMURL, authority, good(), nil, answering(http.StatusServiceUnavailable))
 		}, finding("unknown provider", doctor.Failed, "answers 503: it reaches no manager")),
 		Entry("a login page", func() *front {
-			return newFront(authority, good(), nil, func(http.Handler) http.Handler { return http.RedirectHandler("/login", http.StatusFound) })
+			return newFront(manager.SCIMURL, authority, good(), nil, func(http.Handler) http.Handler { return http.RedirectHandler("/login", http.StatusFound) })
 		}, finding("unknown provider", doctor.Failed, `the endpoint redirects to "/login"`)),
 		Entry("authentication of the proxy's own", func() *front {
-			return newFront(authority, good(), nil, answering(http.StatusUnauthorized))
+			return newFront(manager.SCIMURL, authority, good(), nil, answering(http.StatusUnauthorized))
 		}, finding("unknown provider", doctor.Failed, "something in front of Rollcall answers 401")),
 		Entry("another service on the host", func() *front {
-			return newFront(authority, good(), nil, answering(http.StatusOK))
+			return newFront(manager.SCIMURL, authority, good(), nil, answering(http.StatusOK))
 		}, finding("unknown provider", doctor.Failed, "something other than Rollcall answers 200")),
 		Entry("a proxy that takes the token off", func() *front {
-			return newFront(authority, good(), nil, func(next http.Handler) http.Handler {
+			return newFront(manager.SCIMURL, authority, good(), nil, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					r.Header.Del("Authorization")
 					next.ServeHTTP(w, r)
@@ -173,7 +173,7 @@ var _ = Describe("doctor", Ordered, func() {
 			})
 		}, finding("test connection: doc", doctor.Failed, "401 with a token that is good")),
 		Entry("a proxy that takes the query off", func() *front {
-			return newFront(authority, good(), nil, func(next http.Handler) http.Handler {
+			return newFront(manager.SCIMURL, authority, good(), nil, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					r.URL.RawQuery = ""
 					next.ServeHTTP(w, r)
@@ -181,7 +181,7 @@ var _ = Describe("doctor", Ordered, func() {
 			})
 		}, finding("test connection: doc", doctor.Failed, "users are found of whom none can exist")),
 		Entry("a proxy that changes the path", func() *front {
-			return newFront(authority, good(), nil, func(next http.Handler) http.Handler {
+			return newFront(manager.SCIMURL, authority, good(), nil, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					r.URL.Path = strings.Replace(r.URL.Path, "/doc/", "/elsewhere/", 1)
 					next.ServeHTTP(w, r)
@@ -189,7 +189,7 @@ var _ = Describe("doctor", Ordered, func() {
 			})
 		}, finding("wrong token: doc", doctor.Failed, `404: the endpoint knows no provider "doc"`)),
 		Entry("a clock that is wrong", func() *front {
-			return newFront(authority, good(), nil, func(next http.Handler) http.Handler {
+			return newFront(manager.SCIMURL, authority, good(), nil, func(next http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					next.ServeHTTP(late{w}, r)
 				})

@@ -30,7 +30,7 @@ func newPKI(dir string) *pki {
 	GinkgoHelper()
 	p := &pki{path: filepath.Join(dir, "ca.crt")}
 	p.cert = &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "Authority of " + dir},
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: "Contoso Root"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(365 * 24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
