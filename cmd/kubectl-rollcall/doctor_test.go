@@ -262,9 +262,14 @@ spec: {paused: true}
 		m, err := c.StartManager(ctx, cluster.ManagerOptions{LeaderElect: true})
 		Expect(err).NotTo(HaveOccurred())
 		there := adminOf(c)
-		_, err = c.NewToken(ctx, "here")
-		Expect(err).NotTo(HaveOccurred())
-		Expect(there.examine(ctx, "--read-only")).To(And(finding("leader", doctor.OK, "leads"), finding("webhooks answer", doctor.OK, "")))
+		Expect(c.Apply(ctx, `
+apiVersion: identity.rollcall.dev/v1alpha1
+kind: IdentityProvider
+metadata: {name: here}
+`)).To(Succeed())
+		Eventually(func() []doctor.Finding { return there.examine(ctx, "--read-only") }).WithContext(ctx).Should(And(
+			finding("leader", doctor.OK, "leads"), finding("webhooks answer", doctor.OK, ""),
+			finding("identity providers", doctor.Failed, `"here" has no live token`), finding("unknown provider", doctor.OK, "404")))
 
 		Expect(m.Stop()).To(Succeed())
 		Expect(there.examine(ctx, "--read-only")).To(And(

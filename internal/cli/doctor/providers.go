@@ -26,6 +26,13 @@ func (d *Doctor) providers(ctx context.Context) []*v1alpha1.IdentityProvider {
 	mark := len(d.findings)
 	now := time.Now()
 	for _, p := range all {
+		if p.Status.ObservedGeneration < p.Generation {
+			d.fail(check, "see whether the manager runs", "the manager has not seen the last change of %q", p.Name)
+		}
+		if unseen(p) {
+			// Its status says nothing, and not that there is none.
+			continue
+		}
 		switch {
 		case p.DeletionTimestamp != nil:
 			d.warn(check, "wait, or see its condition Ready", "%q is being deleted: its SCIM requests are answered with 404", p.Name)
@@ -38,15 +45,15 @@ func (d *Doctor) providers(ctx context.Context) []*v1alpha1.IdentityProvider {
 		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionTokenExpiring); c != nil && c.Status == "True" {
 			d.warn(check, "kubectl rollcall rotate "+p.Name, "%q: %s", p.Name, c.Message)
 		}
-		if p.Status.ObservedGeneration < p.Generation {
-			d.fail(check, "see whether the manager runs", "the manager has not seen the last change of %q", p.Name)
-		}
 	}
 	if !d.failedSince(mark) {
 		d.ok(check, "%d can authenticate", len(all))
 	}
 	return all
 }
+
+// unseen says that no manager has ever looked at a provider.
+func unseen(p *v1alpha1.IdentityProvider) bool { return p.Status.ObservedGeneration == 0 }
 
 // endpoint is where one or more providers are reached.
 type endpoint struct {
@@ -59,7 +66,7 @@ func (d *Doctor) endpoints(ctx context.Context, providers []*v1alpha1.IdentityPr
 	const check = "tenant url"
 	var all []*endpoint
 	for _, p := range providers {
-		if p.DeletionTimestamp != nil {
+		if p.DeletionTimestamp != nil || (unseen(p) && d.URL == "") {
 			continue
 		}
 		text := p.Status.TenantURL
