@@ -13,34 +13,41 @@ import (
 	"github.com/rollcall-dev/rollcall/scim/fold"
 )
 
-// findUser finds a user by object name, or by userName without case and width. Of
-// several with one userName it is the one who is no tombstone.
+// findUser finds a user by object name, or by userName: as it is written, else
+// without case and width. Of several with one userName it is the one who is no
+// tombstone.
 func findUser(ctx context.Context, c client.Client, name string) (*v1alpha1.ProvisionedUser, error) {
 	u := &v1alpha1.ProvisionedUser{}
 	if found, err := byName(ctx, c, name, u); found || err != nil {
 		return u, err
 	}
-	var list v1alpha1.ProvisionedUserList
-	var found []*v1alpha1.ProvisionedUser
-	err := eachPage(ctx, c, &list, func() {
-		for i := range list.Items {
-			if fold.Equal(list.Items[i].Spec.UserName, name) {
-				found = append(found, list.Items[i].DeepCopy())
+	search := func(alive bool, options ...client.ListOption) (found []*v1alpha1.ProvisionedUser, err error) {
+		var list v1alpha1.ProvisionedUserList
+		err = eachPage(ctx, c, &list, func() {
+			for i := range list.Items {
+				u := &list.Items[i]
+				if fold.Equal(u.Spec.UserName, name) && (u.Spec.DeprovisionedAt == nil) == alive {
+					found = append(found, u.DeepCopy())
+				}
 			}
-		}
-	})
+		}, options...)
+		return found, err
+	}
+	// The server finds a name as it is written; for others everybody has to be read.
+	found, err := search(true, client.MatchingFields{"spec.userName": name})
+	if err == nil && len(found) == 0 {
+		found, err = search(true)
+	}
+	if err == nil && len(found) == 0 {
+		found, err = search(false)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if alive := slices.DeleteFunc(slices.Clone(found), func(u *v1alpha1.ProvisionedUser) bool {
-		return u.Spec.DeprovisionedAt != nil
-	}); len(alive) > 0 {
-		found = alive
 	}
 	return one("ProvisionedUser", name, found)
 }
 
-// findRole finds a role by object name, or by displayName without case and width.
+// findRole finds a role by object name, or by displayName as findUser does.
 func findRole(ctx context.Context, c client.Client, name string) (*v1alpha1.ProvisionedRole, error) {
 	r := &v1alpha1.ProvisionedRole{}
 	if found, err := byName(ctx, c, name, r); found || err != nil {

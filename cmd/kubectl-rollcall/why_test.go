@@ -3,11 +3,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -210,6 +213,22 @@ spec: {userName: aud@staff.example.com}
 			ContainSubstring("Note: You may not list rolebindings"), ContainSubstring("the API server's own verdict is missing here")))
 		Expect(terminalOf("nobody@example.com").refused(ctx, "why", name)).To(ContainSubstring(
 			`Error: provisionedusers.identity.rollcall.dev "ann--life.example.com" is forbidden: User "nobody@example.com" cannot get`))
+	})
+
+	It("completes names from the cluster", func(ctx SpecContext) {
+		for _, test := range []struct{ args, want []string }{
+			{[]string{"why", ""}, []string{name + "\t" + userName}},
+			{[]string{"attach", name, ""}, []string{role + "\tLife Devs"}},
+			{[]string{"who", "--provider", ""}, []string{"life\tEntra"}},
+			{[]string{"level", name, "A"}, []string{"Auditor", "Administrator"}},
+			{[]string{"release", "role", ""}, []string{role + "\tLife Devs"}},
+		} {
+			var out, errOut bytes.Buffer
+			code := execute(ctx, genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &out, ErrOut: &errOut},
+				append([]string{"__complete", "--kubeconfig", root.kubeconfig}, test.args...))
+			Expect(code).To(Equal(0), errOut.String())
+			Expect(strings.Split(out.String(), "\n")).To(ContainElements(test.want), "%v", test.args)
+		}
 	})
 
 	It("says that the group is gone", func(ctx SpecContext) {
