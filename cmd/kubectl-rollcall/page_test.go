@@ -115,8 +115,8 @@ func (s *stage) play(ctx context.Context, page string) string {
 			for i++; lines[i] != "```" && !strings.HasPrefix(lines[i], "$ "); i++ {
 				shown = append(shown, lines[i])
 			}
-			out = append(out, command)
-			out = append(out, s.compare(ctx, command, strings.Join(shown, "\n"))...)
+			printed := s.compare(ctx, command, strings.Join(shown, "\n"))
+			out = append(append(out, s.filled(command)), printed...)
 		}
 		out = append(out, "```")
 	}
@@ -151,15 +151,15 @@ func (s *stage) compare(ctx context.Context, command, shown string) []string {
 	return strings.Split(withoutSecrets(printed), "\n")
 }
 
-// run runs a command of the page. Its blanks are filled: the id of the FIRST token,
-// and for doctor the way to an endpoint that no DNS knows.
+// filled has, for the id of a token, that of the first one that was shown.
+func (s *stage) filled(command string) string {
+	return tokenID.ReplaceAllStringFunc(command, func(string) string { return s.secrets[0][2] })
+}
+
+// run runs a command of the page; doctor is told the way to an endpoint that no DNS
+// knows.
 func (s *stage) run(ctx context.Context, command string) string {
-	args := words(strings.TrimPrefix(command, "$ kubectl rollcall "))
-	for i := range args {
-		if args[i] == "FIRST" {
-			args[i] = s.secrets[0][2]
-		}
-	}
+	args := words(strings.TrimPrefix(s.filled(command), "$ kubectl rollcall "))
 	if args[0] == "doctor" {
 		args = append(args, "--url", s.front.url, "--trust", s.front.pki.path)
 	}
@@ -232,7 +232,8 @@ func words(line string) []string {
 }
 
 var (
-	secret = regexp.MustCompile(`rollcall_[0-9a-f]{10}_[A-Za-z0-9_-]{43}`)
+	tokenID = regexp.MustCompile(`\b[0-9a-f]{10}\b`)
+	secret  = regexp.MustCompile(`rollcall_[0-9a-f]{10}_[A-Za-z0-9_-]{43}`)
 	// vary are what is another each time: moments, the ids of tokens, what the
 	// server adds to names, who leads, where localhost is.
 	vary = regexp.MustCompile(`20\d\d-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?|\b[0-9a-f]{10}\b|-[bcdfghjklmnpqrstvwxz2456789]{5}\b|` +
