@@ -62,6 +62,18 @@ metadata: {name: dana--vendor.example}
 spec: {userName: dana@vendor.example}
 `
 
+const unbindable = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: secret-reader}
+rules: [{apiGroups: [""], resources: [secrets], verbs: [list]}]
+---
+apiVersion: identity.rollcall.dev/v1alpha1
+kind: AccessRule
+metadata: {name: auditors-secrets}
+spec: {role: auditors, roleRef: {kind: ClusterRole, name: secret-reader}, namespaces: [payments]}
+`
+
 var _ = Describe("the page of the reference", func() {
 	It("shows what is printed", func(ctx SpecContext) {
 		text, err := os.ReadFile(pagePath)
@@ -194,6 +206,8 @@ func (s *stage) act(ctx context.Context, what string) {
 			g.Expect(s.cluster.Client().Get(ctx, client.ObjectKey{Name: "on-call"}, r)).To(Succeed())
 			g.Expect(r.Spec.Provider).To(BeEmpty())
 		}).WithContext(ctx).Should(Succeed())
+	case "a rule gives what the manager may not bind":
+		Expect(s.cluster.Apply(ctx, unbindable)).To(Succeed())
 	default:
 		Fail("the page plays something unknown: " + what)
 	}
