@@ -191,8 +191,8 @@ func (r *revocation) run(ctx context.Context, provider, id string) error {
 		return err
 	}
 	p := &v1alpha1.IdentityProvider{}
-	if c.Get(ctx, client.ObjectKey{Name: provider}, p) != nil {
-		return nil // Revoked it is, whatever can be read.
+	if err := c.Get(ctx, client.ObjectKey{Name: provider}, p); err != nil {
+		return fmt.Errorf("the token is revoked; whether others are left could not be read: %w", err)
 	}
 	left := slices.DeleteFunc(health.LiveTokens(p, time.Now()), func(t v1alpha1.TokenStatus) bool { return t.ID == id })
 	if len(left) == 0 {

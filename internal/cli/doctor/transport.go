@@ -66,8 +66,9 @@ func (d *Doctor) encrypted(ctx context.Context, base *url.URL) (reached bool) {
 		d.fail(check, "see whether the Ingress or load balancer is there, and lets this machine and the identity provider in", "no TLS connection to %s: %s", address, err)
 		return false
 	}
-	defer conn.Close()
 	state := conn.(*tls.Conn).ConnectionState()
+	// Nothing was said, so that nothing is lost.
+	_ = conn.Close()
 	mark := len(d.findings)
 	if state.Version < tls.VersionTLS12 {
 		d.fail(check, "allow TLS 1.2 and 1.3 alone", "the endpoint speaks %s; Entra ID wants TLS 1.2 or newer", tls.VersionName(state.Version))

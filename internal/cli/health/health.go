@@ -120,7 +120,7 @@ func (f *finder) is(condition string, status metav1.ConditionStatus) {
 	}
 }
 
-// isReason is is for a condition whose own name says more than its reason.
+// isReason does what is does, for a condition whose own name says more than its reason.
 func (f *finder) isReason(condition string, status metav1.ConditionStatus, reason string) {
 	if c := meta.FindStatusCondition(f.conditions, condition); c != nil && c.Status == status {
 		f.add(reason, c.Message)
