@@ -3,125 +3,65 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
-	"github.com/rollcall-dev/rollcall/internal/token"
 )
 
-// tenantURLWait is how long the manager may take to show a Tenant URL.
-const tenantURLWait = 10 * time.Second
-
 type activation struct {
-	provider  string
-	kind      string
-	namespace string
-	expiresIn time.Duration
-
-	client  client.Client
-	streams genericiooptions.IOStreams
+	tokenMaker
+	kind, subjectFrom, subjectPrefix string
 }
 
-func newActivateCommand(config *genericclioptions.ConfigFlags, streams genericiooptions.IOStreams) *cobra.Command {
-	a := activation{streams: streams}
+func newActivateCommand(p *plugin) *cobra.Command {
+	a := activation{tokenMaker: tokenMaker{plugin: p}}
 	cmd := &cobra.Command{
 		Use:   "activate PROVIDER",
 		Short: "Make a SCIM token, and print the two values to paste into the identity provider",
 		Long: "Make a SCIM token for an identity provider, which is created if need be, and print the Tenant URL and the\n" +
 			"Secret Token: the two values that the form of the identity provider asks for. The cluster holds a digest of\n" +
 			"the token; this is the only time that it is shown. Tokens made before stay good.",
-		Example: "  kubectl rollcall activate entra\n  kubectl rollcall activate okta --type Okta --expires-in 2160h",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			a.provider = args[0]
-			var err error
-			if a.client, err = newClient(config); err != nil {
-				return err
-			}
-			return a.run(cmd.Context())
-		},
+		Example: "  kubectl rollcall activate entra --subject-prefix oidc:\n" +
+			"  kubectl rollcall activate okta --type Okta --expires-in 2160h",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: p.complete(providerNames),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), args[0]) },
 	}
 	cmd.Flags().StringVar(&a.kind, "type", string(v1alpha1.ProviderEntra), "Entra, Okta, OneLogin or Generic; for a new identity provider")
-	cmd.Flags().StringVar(&a.namespace, "manager-namespace", "rollcall-system", "namespace that the manager runs in")
-	cmd.Flags().DurationVar(&a.expiresIn, "expires-in", token.DefaultLifetime, "lifetime of the token")
+	cmd.Flags().StringVar(&a.subjectFrom, "subject-from", string(v1alpha1.SubjectFromUserName),
+		"what its users are called towards the API server: UserName, Email or ExternalID; for a new identity provider")
+	cmd.Flags().StringVar(&a.subjectPrefix, "subject-prefix", "", "what the API server puts in front of that, such as oidc: ; for a new identity provider")
+	a.addFlags(cmd)
 	return cmd
 }
 
-func newClient(config *genericclioptions.ConfigFlags) (client.Client, error) {
-	rest, err := config.ToRESTConfig()
-	if err != nil {
-		return nil, fmt.Errorf("read the kubeconfig: %w", err)
-	}
-	scheme := runtime.NewScheme()
-	if err := clientgoscheme.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
-	return client.New(rest, client.Options{Scheme: scheme})
-}
-
-func (a *activation) run(ctx context.Context) error {
-	t, err := token.Generate(time.Now(), a.expiresIn)
+func (a *activation) run(ctx context.Context, name string) error {
+	c, err := a.client()
 	if err != nil {
 		return err
 	}
-	p := &v1alpha1.IdentityProvider{
-		ObjectMeta: metav1.ObjectMeta{Name: a.provider},
-		Spec:       v1alpha1.IdentityProviderSpec{Type: v1alpha1.ProviderType(a.kind)},
-	}
-	switch err := a.client.Create(ctx, p); {
-	case apierrors.IsAlreadyExists(err):
-		if err := a.client.Get(ctx, client.ObjectKeyFromObject(p), p); err != nil {
-			return fmt.Errorf("read IdentityProvider %q: %w", a.provider, err)
-		}
-	case err != nil:
-		return fmt.Errorf("create IdentityProvider %q: %w", a.provider, err)
-	default:
-		_, _ = fmt.Fprintf(a.streams.ErrOut, "identityprovider.identity.rollcall.dev/%s created\n", a.provider)
-	}
-	if err := a.client.Create(ctx, t.ToSecret(a.namespace, p)); err != nil {
-		return fmt.Errorf("store the token's digest: %w", err)
-	}
-	url, err := a.tenantURL(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(a.streams.Out, "Tenant URL:    %s\nSecret Token:  %s\n", url, t.Secret)
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintf(a.streams.ErrOut, "The token is good until %s and won't be shown again.\n", t.ExpiresAt.Format(time.DateOnly))
-	return nil
-}
-
-// tenantURL waits for the manager to show it. Without one, the token is worth
-// showing all the same.
-func (a *activation) tenantURL(ctx context.Context) (string, error) {
 	p := &v1alpha1.IdentityProvider{}
-	err := wait.PollUntilContextTimeout(ctx, 200*time.Millisecond, tenantURLWait, true, func(ctx context.Context) (bool, error) {
-		if err := a.client.Get(ctx, client.ObjectKey{Name: a.provider}, p); err != nil {
-			return false, err
+	// Read first: whoever may make tokens need not be one who may make providers.
+	switch err := c.Get(ctx, client.ObjectKey{Name: name}, p); {
+	case apierrors.IsNotFound(err):
+		p = &v1alpha1.IdentityProvider{
+			ObjectMeta: metav1.ObjectMeta{Name: name},
+			Spec: v1alpha1.IdentityProviderSpec{
+				Type:    v1alpha1.ProviderType(a.kind),
+				Subject: v1alpha1.SubjectRule{From: v1alpha1.SubjectSource(a.subjectFrom), Prefix: a.subjectPrefix},
+			},
 		}
-		return p.Status.TenantURL != "", nil
-	})
-	if wait.Interrupted(err) && ctx.Err() == nil {
-		_, _ = fmt.Fprintln(a.streams.ErrOut, "The manager shows no Tenant URL: is it running, with --external-url?")
-		return fmt.Sprintf("https://HOST/%s/scim/v2", a.provider), nil
+		if err := c.Create(ctx, p, client.FieldOwner(fieldManager)); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.ErrOut, "identityprovider.%s/%s created\n", v1alpha1.GroupVersion.Group, name)
+	case err != nil:
+		return err
 	}
-	if err != nil {
-		return "", fmt.Errorf("read the Tenant URL of %q: %w", a.provider, err)
-	}
-	return p.Status.TenantURL, nil
+	_, err = a.make(ctx, c, p)
+	return err
 }

@@ -63,6 +63,9 @@ func Generate(now time.Time, lifetime time.Duration) (Token, error) {
 	}, nil
 }
 
+// SecretName is the name of the Secret of one of a provider's tokens.
+func SecretName(provider, id string) string { return fmt.Sprintf("scim-token-%s-%s", provider, id) }
+
 // ToSecret returns the object that makes the token good for a provider, and that
 // goes when the provider does.
 func (t Token) ToSecret(namespace string, provider *v1alpha1.IdentityProvider) *corev1.Secret {
@@ -72,7 +75,7 @@ func (t Token) ToSecret(namespace string, provider *v1alpha1.IdentityProvider) *
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace,
-			Name:      fmt.Sprintf("scim-token-%s-%s", provider.Name, t.ID),
+			Name:      SecretName(provider.Name, t.ID),
 			Labels: map[string]string{
 				v1alpha1.TokenLabel:     provider.Name,
 				v1alpha1.ManagedByLabel: v1alpha1.ManagedByValue,

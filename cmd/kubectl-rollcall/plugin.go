@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+// pageSize bounds each answer to a list, as kubectl does.
+const pageSize = 500
+
+// plugin is what every verb has: the flags that choose a cluster, and a terminal.
+type plugin struct {
+	genericiooptions.IOStreams
+	config *genericclioptions.ConfigFlags
+}
+
+// client connects to the cluster of the kubeconfig, as the flags have it.
+func (p *plugin) client() (client.Client, error) {
+	config, err := p.config.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	// The API server limits; a limit here would only make people wait.
+	config.QPS = -1
+	config.WarningHandler = rest.NewWarningWriter(p.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	return client.New(config, client.Options{Scheme: scheme})
+}
+
+// namespace is that of the flag -n, or of the kubeconfig's context.
+func (p *plugin) namespace() (string, error) {
+	namespace, _, err := p.config.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return "", fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	return namespace, nil
+}
+
+// eachPage lists page by page; list holds one page whenever visit is called.
+func eachPage(ctx context.Context, c client.Client, list client.ObjectList, visit func(), options ...client.ListOption) error {
+	for {
+		page := append([]client.ListOption{client.Limit(pageSize), client.Continue(list.GetContinue())}, options...)
+		if err := c.List(ctx, list, page...); err != nil {
+			return err
+		}
+		visit()
+		if list.GetContinue() == "" {
+			return nil
+		}
+	}
+}
+
+var webhookPrefix = regexp.MustCompile(`^admission webhook "[^"]+" denied the request: `)
+
+// plain is an error as somebody at a terminal wants to read it: what the server
+// said, as it said it, without the words around it that are the same every time.
+func plain(err error) string {
+	if s := apierrors.APIStatus(nil); errors.As(err, &s) {
+		return webhookPrefix.ReplaceAllString(s.Status().Message, "")
+	}
+	return err.Error()
+}

@@ -1,0 +1,156 @@
+package doctor
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+)
+
+const (
+	// serviceAccount is who the manager is, in its namespace.
+	serviceAccount = "rollcall-manager"
+	// leaseName is the lease of the leader.
+	leaseName = "rollcall-manager"
+	// webhooks is the name of both webhook configurations.
+	webhooks = "rollcall"
+)
+
+// Result is what a check came to.
+type Result string
+
+const (
+	// OK needs nothing.
+	OK Result = "OK"
+	// Warning works, and should be looked at.
+	Warning Result = "Warning"
+	// Failed does not work.
+	Failed Result = "Failed"
+	// Skipped could not be examined.
+	Skipped Result = "Skipped"
+)
+
+// Finding is what one check found.
+type Finding struct {
+	// Check names what was examined, such as webhooks or tls.
+	Check  string `json:"check"`
+	Result Result `json:"result"`
+	// Message is what was seen.
+	Message string `json:"message"`
+	// Cure is what to do; empty for OK.
+	Cure string `json:"cure,omitempty"`
+}
+
+// Doctor examines an installation.
+type Doctor struct {
+	// Client of the cluster, with the rights of whoever asks.
+	Client client.Client
+	// Namespace of the manager.
+	Namespace string
+	// Providers to examine; all when empty.
+	Providers []string
+	// URL is the scheme and host to find the SCIM endpoint at; empty means what the
+	// providers' Tenant URLs say.
+	URL string
+	// Roots are the authorities to trust; nil means those of this machine.
+	Roots *x509.CertPool
+	// ReadOnly leaves out Test Connection, which makes a token.
+	ReadOnly bool
+
+	findings []Finding
+}
+
+// Examine runs every check, in an order in which the first failure is usually the
+// cause of the others.
+func (d *Doctor) Examine(ctx context.Context) []Finding {
+	d.findings = nil
+	d.server(ctx)
+	if !d.kinds(ctx) {
+		return d.findings
+	}
+	d.rights(ctx)
+	d.leader(ctx)
+	d.webhookConfigurations(ctx)
+	d.webhooksAnswer(ctx)
+	d.locks(ctx)
+	d.rules(ctx)
+	providers := d.providers(ctx)
+	d.endpoints(ctx, providers)
+	return d.findings
+}
+
+// Failures counts what does not work.
+func Failures(findings []Finding) int {
+	n := 0
+	for _, f := range findings {
+		if f.Result == Failed {
+			n++
+		}
+	}
+	return n
+}
+
+func (d *Doctor) ok(check, format string, args ...any) {
+	d.findings = append(d.findings, Finding{Check: check, Result: OK, Message: fmt.Sprintf(format, args...)})
+}
+
+func (d *Doctor) fail(check, cure, format string, args ...any) {
+	d.findings = append(d.findings, Finding{check, Failed, fmt.Sprintf(format, args...), cure})
+}
+
+func (d *Doctor) warn(check, cure, format string, args ...any) {
+	d.findings = append(d.findings, Finding{check, Warning, fmt.Sprintf(format, args...), cure})
+}
+
+// unreadable reports a read that failed: for want of a right the check is skipped.
+func (d *Doctor) unreadable(check string, err error) {
+	f := Finding{check, Failed, err.Error(), "see whether the API server is well"}
+	if apierrors.IsForbidden(err) {
+		f.Result, f.Cure = Skipped, "run doctor as somebody who may: a cluster-admin sees everything"
+	}
+	d.findings = append(d.findings, f)
+}
+
+// failedSince says whether anything failed since a mark, which is an earlier
+// len(d.findings).
+func (d *Doctor) failedSince(mark int) bool {
+	return slices.ContainsFunc(d.findings[mark:], func(f Finding) bool { return f.Result != OK })
+}
+
+func pointers[T any](items []T) []*T {
+	p := make([]*T, len(items))
+	for i := range items {
+		p[i] = &items[i]
+	}
+	return p
+}
+
+// chosen are the providers to examine.
+func (d *Doctor) chosen(ctx context.Context) ([]*v1alpha1.IdentityProvider, error) {
+	var list v1alpha1.IdentityProviderList
+	if err := d.Client.List(ctx, &list); err != nil {
+		return nil, fmt.Errorf("list identityproviders: %w", err)
+	}
+	all := pointers(list.Items)
+	if len(d.Providers) == 0 {
+		return all, nil
+	}
+	var chosen []*v1alpha1.IdentityProvider
+	for _, name := range d.Providers {
+		i := slices.IndexFunc(all, func(p *v1alpha1.IdentityProvider) bool { return p.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no IdentityProvider %q", name)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+// since rounds for people.
+func since(t time.Time) time.Duration { return time.Since(t).Round(time.Second) }

@@ -1,0 +1,137 @@
+package doctor
+
+import (
+	"context"
+	"net/url"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/cli/health"
+)
+
+// providers looks at what identity providers would connect with.
+func (d *Doctor) providers(ctx context.Context) []*v1alpha1.IdentityProvider {
+	const check = "identity providers"
+	all, err := d.chosen(ctx)
+	if err != nil {
+		d.unreadable(check, err)
+		return nil
+	}
+	if len(all) == 0 {
+		d.fail(check, "kubectl rollcall activate entra", "there is no IdentityProvider")
+		return nil
+	}
+	mark := len(d.findings)
+	now := time.Now()
+	for _, p := range all {
+		if p.Status.ObservedGeneration < p.Generation {
+			d.fail(check, "see whether the manager runs", "the manager has not seen the last change of %q", p.Name)
+		}
+		if unseen(p) {
+			// Its status says nothing, and not that there is none.
+			continue
+		}
+		switch {
+		case p.DeletionTimestamp != nil:
+			d.warn(check, "wait, or see its condition Ready", "%q is being deleted: its SCIM requests are answered with 404", p.Name)
+		case p.Spec.Paused:
+			d.warn(check, "set spec.paused to false when it shall go on", "%q is paused: its SCIM requests are answered with 503", p.Name)
+		}
+		if len(health.LiveTokens(p, now)) == 0 {
+			d.fail(check, "kubectl rollcall activate "+p.Name, "%q has no live token: its SCIM requests can't authenticate", p.Name)
+		}
+		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionTokenExpiring); c != nil && c.Status == "True" {
+			d.warn(check, "kubectl rollcall rotate "+p.Name, "%q: %s", p.Name, c.Message)
+		}
+	}
+	if !d.failedSince(mark) {
+		d.ok(check, "%d can authenticate", len(all))
+	}
+	return all
+}
+
+// unseen says that no manager has ever looked at a provider.
+func unseen(p *v1alpha1.IdentityProvider) bool { return p.Status.ObservedGeneration == 0 }
+
+// endpoint is where one or more providers are reached.
+type endpoint struct {
+	base      *url.URL
+	providers []*v1alpha1.IdentityProvider
+}
+
+// endpoints examines each SCIM endpoint once, and then each provider's part of it.
+func (d *Doctor) endpoints(ctx context.Context, providers []*v1alpha1.IdentityProvider) {
+	const check = "tenant url"
+	var all []*endpoint
+	for _, p := range providers {
+		if p.DeletionTimestamp != nil || (unseen(p) && d.URL == "") {
+			continue
+		}
+		text := p.Status.TenantURL
+		if d.URL != "" {
+			text = d.URL
+		}
+		if text == "" {
+			d.fail(check, "start the manager with --external-url=https://HOST, HOST being what the identity provider reaches", "%q has no Tenant URL", p.Name)
+			continue
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" {
+			d.fail(check, "give scheme and host, such as https://scim.example.com", "%q is no URL", text)
+			continue
+		}
+		base := &url.URL{Scheme: u.Scheme, Host: u.Host}
+		if d.URL == "" {
+			// A host can have a path of its own in front of the provider's.
+			base.Path = parent(u.Path, p.Name)
+		}
+		add(&all, base, p)
+	}
+	for _, e := range all {
+		d.endpoint(ctx, e)
+	}
+}
+
+func parent(path, provider string) string {
+	const end = "/scim/v2"
+	if n := len(path) - len("/"+provider+end); n > 0 {
+		return path[:n]
+	}
+	return ""
+}
+
+func add(all *[]*endpoint, base *url.URL, p *v1alpha1.IdentityProvider) {
+	for _, e := range *all {
+		if *e.base == *base {
+			e.providers = append(e.providers, p)
+			return
+		}
+	}
+	*all = append(*all, &endpoint{base, []*v1alpha1.IdentityProvider{p}})
+}
+
+// tenantURL of a provider at the endpoint.
+func (e *endpoint) tenantURL(provider string) string {
+	return e.base.String() + "/" + provider + "/scim/v2"
+}
+
+// endpoint goes from name to answer, and stops where nothing further can work.
+func (d *Doctor) endpoint(ctx context.Context, e *endpoint) {
+	if !d.resolves(ctx, e.base) {
+		return
+	}
+	if !d.encrypted(ctx, e.base) {
+		return
+	}
+	c := d.visitor()
+	if !d.unknownProvider(ctx, c, e) {
+		return
+	}
+	for _, p := range e.providers {
+		if d.wrongToken(ctx, c, e, p) && !d.ReadOnly {
+			d.testConnection(ctx, c, e, p)
+		}
+	}
+}
