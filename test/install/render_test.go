@@ -150,16 +150,6 @@ func find(objects []*unstructured.Unstructured, kind, name string) *unstructured
 	return nil
 }
 
-func names(objects []*unstructured.Unstructured, kind string) []string {
-	var all []string
-	for _, o := range objects {
-		if o.GetKind() == kind {
-			all = append(all, o.GetName())
-		}
-	}
-	return all
-}
-
 // conditions are an object's, by type.
 func conditions(o *unstructured.Unstructured) map[string]string {
 	list, _, err := unstructured.NestedSlice(o.Object, "status", "conditions")
