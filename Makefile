@@ -86,6 +86,7 @@ vet: ## Run go vet on everything, integration tests included.
 verify: vet ## Fail if generated files, formatting or go.mod are not what they should be, or a requirement has no test.
 	@go mod tidy -diff
 	@go run ./hack/conformance --check
+	@go run ./hack/chart --check
 	@unformatted=$$(gofmt -l api cmd controllers hack internal scim test webhook) && \
 		if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
@@ -103,8 +104,9 @@ generate: ## Write the deep copies of the API types.
 	$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...
 
 .PHONY: manifests
-manifests: ## Write the CRDs and the manager's rights from the markers in the code.
+manifests: ## Write the CRDs and the manager's rights from the markers in the code, and the chart's copies.
 	$(CONTROLLER_GEN) crd rbac:roleName=rollcall-manager $(MARKED) output:crd:dir=config/crd/bases output:rbac:dir=config/rbac
+	@go run ./hack/chart
 
 .PHONY: conformance
 conformance: ## Write the page of what the tests prove of the RFCs and of the client facts.
@@ -128,6 +130,11 @@ image: ## Build the container image (IMG=rollcall:latest) with docker.
 images: ## Build and push the image for PLATFORMS with docker buildx.
 	docker buildx build --platform $(PLATFORMS) --push -t $(IMG) .
 
+.PHONY: chart
+chart: $(BIN)/helm ## Lint the Helm chart and package it into dist/.
+	$(BIN)/helm lint --strict charts/rollcall
+	$(BIN)/helm package --destination dist charts/rollcall
+
 .PHONY: controlplane
 controlplane: ## Provide kube-apiserver, etcd, kube-controller-manager and kubectl: minutes, once.
 	@go run ./hack/controlplane --with kube-controller-manager,kubectl
@@ -140,4 +147,9 @@ clean: ## Remove what was built here. The cached control plane stays.
 $(BIN)/golangci-lint: hack/tools/golangci/go.mod
 	@echo 'building golangci-lint from its Go module, once, a few minutes on two cores'
 	@cd hack/tools/golangci && go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@
+
+$(BIN)/helm: hack/tools/helm/go.mod
+	@echo 'building helm from its Go module, once, a few minutes on two cores'
+	@cd hack/tools/helm && go build -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
 	@touch $@

@@ -41,6 +41,8 @@ type Options struct {
 	// AuditLog makes the API server write one line for each answered request to
 	// AuditLogPath.
 	AuditLog bool
+	// Bare installs nothing of Rollcall: that is what the test is about.
+	Bare bool
 	// APIServerPort fixes the port of the API server; 0 takes a free one.
 	APIServerPort int
 	// APIServerArgs are added to the API server's command line.
@@ -114,8 +116,11 @@ func Start(ctx context.Context, o Options) (_ *Cluster, err error) {
 		{"etcd", c.startEtcd},
 		{"kube-apiserver", c.StartAPIServer},
 		{"clients", c.makeAdmin},
-		{"custom resources, rights and policies", c.install},
-		{"the manager's identity", c.makeManager},
+	}
+	if !o.Bare {
+		steps = append(steps,
+			step{"custom resources, rights and policies", c.install},
+			step{"the manager's identity", c.makeManager})
 	}
 	if o.KubeControllerManager {
 		steps = append(steps, step{"kube-controller-manager", c.startControllerManager})

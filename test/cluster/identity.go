@@ -73,15 +73,21 @@ func (c *Cluster) makeAdmin(context.Context) (err error) {
 	return err
 }
 
-func (c *Cluster) makeManager(ctx context.Context) error {
-	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: Namespace, Name: ServiceAccount}}
+func (c *Cluster) makeManager(ctx context.Context) (err error) {
+	c.manager, err = c.Account(ctx, Namespace, ServiceAccount)
+	return err
+}
+
+// Account returns the configuration of a ServiceAccount with a token of its own.
+func (c *Cluster) Account(ctx context.Context, namespace, name string) (*rest.Config, error) {
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	request := &authenticationv1.TokenRequest{}
 	if err := c.client.SubResource("token").Create(ctx, account, request); err != nil {
-		return fmt.Errorf("requesting a token: %w", err)
+		return nil, fmt.Errorf("requesting a token: %w", err)
 	}
-	c.manager = c.config()
-	c.manager.BearerToken = request.Status.Token
-	return nil
+	config := c.config()
+	config.BearerToken = request.Status.Token
+	return config, nil
 }
 
 // Kubeconfig writes <name>.kubeconfig into the cluster's folder.

@@ -12,9 +12,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"k8s.io/client-go/rest"
 
 	"github.com/rollcall-dev/rollcall/hack/controlplane/assets"
 )
@@ -30,6 +33,11 @@ type ManagerOptions struct {
 	Replica bool
 	// ExternalURL is the base of Tenant URLs; empty for the manager's own address.
 	ExternalURL string
+	// CommandLine is what a Deployment says, for a manager that runs like one. Only
+	// what is of this machine is added: the kubeconfig, addresses, certificates.
+	CommandLine []string
+	// As is who the manager is; nil means the ServiceAccount of config/.
+	As *rest.Config
 	// Args are added to the command line.
 	Args []string
 	// Env is added to the environment, as NAME=value.
@@ -83,7 +91,10 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 			}
 		}
 	}
-	kubeconfig, err := c.Kubeconfig("manager", c.manager)
+	if o.As == nil {
+		o.As = c.manager
+	}
+	kubeconfig, err := c.Kubeconfig("manager", o.As)
 	if err != nil {
 		return nil, err
 	}
@@ -93,18 +104,24 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 		HealthURL:  "http://" + address(ports[2]),
 		scimPort:   ports[0],
 	}
-	args := []string{
+	if o.CommandLine == nil {
+		o.CommandLine = []string{
+			"--namespace=" + Namespace,
+			"--external-url=" + cmp.Or(o.ExternalURL, m.SCIMURL),
+			"--leader-elect=" + strconv.FormatBool(o.LeaderElect),
+		}
+	}
+	local := []string{
 		"--kubeconfig=" + kubeconfig,
-		"--namespace=" + Namespace,
 		"--scim-bind-address=" + address(ports[0]),
-		"--external-url=" + cmp.Or(o.ExternalURL, m.SCIMURL),
 		"--metrics-bind-address=" + address(ports[1]),
 		"--health-probe-bind-address=" + address(ports[2]),
 		"--webhook-port=" + strconv.Itoa(webhookPort),
 		"--webhook-cert-dir=" + certDir,
-		"--leader-elect=" + strconv.FormatBool(o.LeaderElect),
+		// The webhooks are reached by an address here, for which it makes none.
+		"--self-signed-certificates=false",
 	}
-	m.process, err = startProcess("manager", binary, append(args, o.Args...), c.file("manager.log"), o.Env...)
+	m.process, err = startProcess("manager", binary, slices.Concat(o.CommandLine, local, o.Args), c.file("manager.log"), o.Env...)
 	if err != nil {
 		return nil, err
 	}

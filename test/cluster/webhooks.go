@@ -45,41 +45,64 @@ func (c *Cluster) Webhooks(ctx context.Context) (port int, certDir string, err e
 	if c.webhooks != nil {
 		return c.webhooks.port, c.webhooks.certDir, nil
 	}
-	serving := &webhookServing{certDir: c.file("webhook")}
-	if serving.port, err = FreePort(ctx); err != nil {
-		return 0, "", err
-	}
-	if err := c.serverCertificate("webhook", "tls.crt", "tls.key"); err != nil {
-		return 0, "", err
-	}
-	configurations, err := c.manifests("webhook/*.yaml")
+	defer func() {
+		if err != nil {
+			c.webhooks = nil
+		}
+	}()
+	objects, err := c.manifests("webhook/*.yaml")
 	if err != nil {
 		return 0, "", err
 	}
-	installed := map[string]bool{}
+	configurations, err := c.aimAll(ctx, objects)
+	if err != nil {
+		return 0, "", err
+	}
 	for _, object := range configurations {
-		kind := object.GetKind()
-		if kind != "MutatingWebhookConfiguration" && kind != "ValidatingWebhookConfiguration" {
-			continue
-		}
-		if err := c.aim(object, serving.port); err != nil {
-			return 0, "", err
-		}
 		if err := c.apply(ctx, object); err != nil {
 			return 0, "", err
 		}
-		installed[kind] = true
 	}
-	for kind, probe := range probes {
-		if !installed[kind] {
+	for _, object := range configurations {
+		if err := c.waitForWebhook(ctx, probes[object.GetKind()]); err != nil {
+			return 0, "", fmt.Errorf("waiting for the %s to be in force: %w", object.GetKind(), err)
+		}
+	}
+	return c.webhooks.port, c.webhooks.certDir, nil
+}
+
+// AimWebhooks makes the webhook configurations among the objects lead to the
+// manager that StartManager starts, in place of those that Webhooks installs.
+func (c *Cluster) AimWebhooks(ctx context.Context, objects []*unstructured.Unstructured) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := c.aimAll(ctx, objects)
+	return err
+}
+
+// aimAll aims the webhook configurations among the objects, and returns them.
+func (c *Cluster) aimAll(ctx context.Context, objects []*unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
+	if c.webhooks == nil {
+		port, err := FreePort(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.serverCertificate("webhook", "tls.crt", "tls.key"); err != nil {
+			return nil, err
+		}
+		c.webhooks = &webhookServing{port: port, certDir: c.file("webhook")}
+	}
+	var configurations []*unstructured.Unstructured
+	for _, object := range objects {
+		if _, ok := probes[object.GetKind()]; !ok {
 			continue
 		}
-		if err := c.waitForWebhook(ctx, probe); err != nil {
-			return 0, "", fmt.Errorf("waiting for the %s to be in force: %w", kind, err)
+		if err := c.aim(object, c.webhooks.port); err != nil {
+			return nil, err
 		}
+		configurations = append(configurations, object)
 	}
-	c.webhooks = serving
-	return serving.port, serving.certDir, nil
+	return configurations, nil
 }
 
 // aim replaces the reference to a Service, which needs a pod network, by a URL.

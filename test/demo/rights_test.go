@@ -44,7 +44,6 @@ var unasked = []struct {
 		"delete clusterrolebindings.rbac.authorization.k8s.io",
 	}},
 	{"an event that repeats is counted up, and nobody takes the lease away", []string{
-		"patch events in rollcall-system",
 	}},
 	{"a cache is filled by a watch, and by a list where the API server is too old for that or too busy", []string{
 		"list accessrules.identity.rollcall.dev",

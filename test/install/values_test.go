@@ -1,0 +1,104 @@
+//go:build integration
+
+package install_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/yaml"
+)
+
+var _ = Describe("The chart's values", func() {
+	It("pass the linter", func(ctx SpecContext) {
+		out, err := helm(ctx, nil, "lint", "--strict", chart())
+		Expect(err).NotTo(HaveOccurred(), out)
+		Expect(out).NotTo(ContainSubstring("[WARNING]"))
+	})
+
+	DescribeTable("are refused with a message that says what is wrong", func(ctx SpecContext, values string, says ...string) {
+		_, err := rendering{namespace: usual, values: values}.text(ctx)
+		Expect(err).To(HaveOccurred())
+		for _, part := range says {
+			Expect(err.Error()).To(ContainSubstring(part))
+		}
+	},
+		Entry("a value that nobody knows", "replica: 3", "additional properties 'replica' not allowed"),
+		Entry("a misspelt value further down", "scim: {tls: {secret: x}}", "at '/scim/tls'", "'secret' not allowed"),
+		Entry("no replica", "replicas: 0", "at '/replicas'", "want 1"),
+		Entry("a number as text", `replicas: "2"`, "at '/replicas'", "want integer"),
+		Entry("an address without a scheme", "externalURL: scim.example.com", "at '/externalURL'"),
+		Entry("all ClusterRoles", `bindableRoles: {clusterRoles: ["*"]}`, "at '/bindableRoles/clusterRoles/0'"),
+		Entry("admin by the way", "bindableRoles: {clusterRoles: [admin]}", "bindableRoles.admin: true"),
+		Entry("a group with a quote, which would end the expression", `breakGlass: {group: "x' || true || '"}`, "at '/breakGlass/group'"),
+		Entry("a group that everybody is in", "breakGlass: {group: system:authenticated}", "breakGlass.group", "everybody"),
+		Entry("a way to get certificates that there is not", "certificates: {mode: manual}", "at '/certificates/mode'", "'selfSigned', 'certManager'"),
+		Entry("half an issuer", "certificates: {mode: certManager, certManager: {issuerRef: {name: x}}}", "issuerRef", "kind"),
+		Entry("an Ingress without a host", "ingress: {enabled: true}", "at '/ingress/host'"),
+		Entry("a route without a Gateway", "httpRoute: {enabled: true, hostname: scim.example.com}", "at '/httpRoute/parentRefs'"),
+		Entry("a monitor of the third kind", "metrics: {serviceMonitor: {enabled: perhaps}}", "at '/metrics/serviceMonitor/enabled'", "'auto'"),
+		Entry("a short digest", "image: {digest: sha256:abc}", "at '/image/digest'"),
+		Entry("a selector of its own, which would spread over foreign pods",
+			"topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {}}]",
+			"at '/topologySpreadConstraints/0'"),
+		Entry("an argument that is no flag", "extraArgs: [debug]", "at '/extraArgs/0'"),
+	)
+
+	It("are all in values.yaml, where each is explained", func() {
+		schema := object(read("values.schema.json"))
+		var values map[string]any
+		Expect(yaml.Unmarshal(read("values.yaml"), &values)).To(Succeed())
+		Expect(missing("", schema, values)).To(BeEmpty())
+	})
+
+	It("say the next step", func(ctx SpecContext) {
+		for namespace, step := range map[string]string{
+			usual: "  kubectl rollcall activate entra\n",
+			other: "  kubectl rollcall activate entra --manager-namespace identity\n",
+		} {
+			out, err := helm(ctx, shared, "install", "rollcall", chart(), "--namespace", namespace, "--dry-run=client")
+			Expect(err).NotTo(HaveOccurred())
+			Expect(out).To(ContainSubstring(step))
+		}
+	})
+})
+
+func read(name string) []byte {
+	GinkgoHelper()
+	text, err := os.ReadFile(filepath.Join(chart(), name))
+	Expect(err).NotTo(HaveOccurred())
+	return text
+}
+
+func object(text []byte) map[string]any {
+	GinkgoHelper()
+	var o map[string]any
+	Expect(json.Unmarshal(text, &o)).To(Succeed())
+	return o
+}
+
+// missing are the values that the schema knows and values.yaml does not. What is
+// empty there is Kubernetes' own, and explained by Kubernetes.
+func missing(path string, schema, values map[string]any) []string {
+	properties, _ := schema["properties"].(map[string]any)
+	var all []string
+	for name, property := range properties {
+		if path == "" && name == "global" {
+			continue // Helm's own
+		}
+		value, ok := values[name]
+		if !ok {
+			all = append(all, path+"/"+name)
+			continue
+		}
+		if inner, ok := value.(map[string]any); ok && len(inner) > 0 {
+			all = append(all, missing(path+"/"+name, property.(map[string]any), inner)...)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
