@@ -55,6 +55,7 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		HealthProbeBindAddress: o.HealthAddress,
 		PprofBindAddress:       o.PprofAddress,
 		LeaderElection:         o.LeaderElection,
+		LeaderElectionID:       leaseName, // by which metrics name it
 		// The process ends with the manager, so the lease can be given back.
 		LeaderElectionReleaseOnCancel:       true,
 		LeaderElectionResourceLockInterface: lockOf(lease),

@@ -43,8 +43,6 @@ var unasked = []struct {
 	{"no rule that binds in the whole cluster ends in the demo", []string{
 		"delete clusterrolebindings.rbac.authorization.k8s.io",
 	}},
-	{"an event that repeats is counted up, and nobody takes the lease away", []string{
-	}},
 	{"a cache is filled by a watch, and by a list where the API server is too old for that or too busy", []string{
 		"list accessrules.identity.rollcall.dev",
 		"list clusterrolebindings.rbac.authorization.k8s.io",
