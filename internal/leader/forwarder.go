@@ -5,8 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 )
 
@@ -61,7 +62,11 @@ func (t *forwarder) send(r *http.Request, address string, until <-chan struct{},
 		case <-answered:
 		}
 	}()
-	out := r.Clone(ctx)
+	// Without a connection nothing was sent.
+	var connected atomic.Bool
+	out := r.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}))
 	out.URL.Host = address
 	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	out.Body, _ = out.GetBody()
@@ -72,7 +77,7 @@ func (t *forwarder) send(r *http.Request, address string, until <-chan struct{},
 	response, err := t.peers.RoundTrip(out)
 	if err != nil {
 		defer cancel(err)
-		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" && ctx.Err() == nil {
+		if !connected.Load() {
 			return nil, nil //nolint:nilnil // see above
 		}
 		return nil, errors.Join(err, context.Cause(ctx))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -140,7 +141,13 @@ func TestARequestWaitsForANewLeader(t *testing.T) {
 				case <-waiting.C:
 				}
 				h.lead(t, leader)
-				if r := <-answered; r.status != http.StatusTeapot || strings.Join(h.worked[leader], ",") != "body" {
+				r := <-answered
+				if name == "the leader is not ready yet" && leader == 0 && r.status == http.StatusServiceUnavailable {
+					// The one that led was just being asked: nobody knows what it did,
+					// and the client asks again.
+					r = h.send(t, 0, "body")
+				}
+				if r.status != http.StatusTeapot || strings.Join(h.worked[leader], ",") != "body" {
 					t.Errorf("status %d, worked: %q", r.status, h.worked)
 				}
 			})
@@ -180,8 +187,9 @@ func TestARequestIsNotRepeatedThatMayHaveBeenCarriedOut(t *testing.T) {
 	h := newHouse(t, 2)
 	h.lead(t, 1)
 	tries := 0
-	h.fronts[0].proxy.Transport = &forwarder{front: h.fronts[0], peers: roundTripper(func(*http.Request) (*http.Response, error) {
+	h.fronts[0].proxy.Transport = &forwarder{front: h.fronts[0], peers: roundTripper(func(r *http.Request) (*http.Response, error) {
 		tries++
+		httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{})
 		return nil, errors.New("connection reset")
 	})}
 	expectRefusal(t, h.send(t, 0, "body"), http.StatusServiceUnavailable)
@@ -197,6 +205,7 @@ func TestARequestIsGivenUpWhenItsLeaderIsReplaced(t *testing.T) {
 	h.lead(t, 1)
 	sent := make(chan struct{})
 	h.fronts[0].proxy.Transport = &forwarder{front: h.fronts[0], peers: roundTripper(func(r *http.Request) (*http.Response, error) {
+		httptrace.ContextClientTrace(r.Context()).GotConn(httptrace.GotConnInfo{})
 		close(sent)
 		<-r.Context().Done() // as long as it is frozen
 		return nil, r.Context().Err()

@@ -1,0 +1,132 @@
+//go:build integration
+
+package selfsigned_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/rollcall-dev/rollcall/test/cluster"
+)
+
+const (
+	host     = "rollcall-webhook." + cluster.Namespace + ".svc"
+	patience = 30 * time.Second
+	interval = 50 * time.Millisecond
+)
+
+func TestSelfSigned(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Self-signed certificates")
+}
+
+// kubelet brings what the Secret has into the folder that is mounted, until the spec
+// ends.
+func kubelet(ctx context.Context, c client.Client, dir string) {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	DeferCleanup(func() { stop(); <-done })
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for version := ""; ; {
+			s := secret()
+			if c.Get(running, client.ObjectKeyFromObject(s), s) == nil && s.ResourceVersion != version && len(s.Data["tls.crt"]) > 0 {
+				version = s.ResourceVersion
+				for _, name := range []string{"tls.key", "tls.crt"} {
+					if err := os.WriteFile(filepath.Join(dir, name), s.Data[name], 0o600); err != nil {
+						return
+					}
+				}
+			}
+			select {
+			case <-running.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+}
+
+func secret() *corev1.Secret {
+	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: cluster.Namespace, Name: "rollcall-webhook"}}
+}
+
+// served is the certificate that the webhooks are served with, which has to be the
+// host's in the eyes of an API server that trusts an authority.
+func served(g Gomega, port int, authority []byte) *x509.Certificate {
+	roots := x509.NewCertPool()
+	g.Expect(roots.AppendCertsFromPEM(authority)).To(BeTrue())
+	connection, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		&tls.Config{RootCAs: roots, ServerName: host, MinVersion: tls.VersionTLS12})
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { _ = connection.Close() }()
+	return connection.ConnectionState().PeerCertificates[0]
+}
+
+var _ = Describe("A manager that makes its own certificate", func() {
+	It("fills the Secret, tells the API server whom to trust, and renews without a restart", func(ctx SpecContext) {
+		control, err := cluster.Start(ctx, cluster.Options{Log: GinkgoWriter})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(control.Stop()).To(Succeed()) })
+		c := control.Client()
+		for _, file := range []string{"secret.yaml", "role.yaml"} {
+			text, err := os.ReadFile(filepath.Join("..", "..", "config", "selfsigned", file))
+			Expect(err).NotTo(HaveOccurred())
+			Expect(control.Apply(ctx, string(text))).To(Succeed())
+		}
+		port, _, err := control.Webhooks(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		dir := GinkgoT().TempDir()
+		kubelet(ctx, c, dir)
+		manager, err := control.StartManager(ctx, cluster.ManagerOptions{
+			Args: []string{"--self-signed-certificates=true", "--webhook-cert-dir=" + dir},
+		})
+		Expect(err).NotTo(HaveOccurred(), "ready, with webhooks")
+
+		made := secret()
+		Expect(c.Get(ctx, client.ObjectKeyFromObject(made), made)).To(Succeed())
+		authority := made.Data["ca.crt"]
+		var mutating admissionregistrationv1.MutatingWebhookConfiguration
+		Expect(c.Get(ctx, client.ObjectKey{Name: "rollcall"}, &mutating)).To(Succeed())
+		Expect(mutating.Webhooks).NotTo(BeEmpty())
+		for _, w := range mutating.Webhooks {
+			Expect(w.ClientConfig.CABundle).To(Equal(authority), w.Name)
+		}
+		var validating admissionregistrationv1.ValidatingWebhookConfiguration
+		Expect(c.Get(ctx, client.ObjectKey{Name: "rollcall"}, &validating)).To(Succeed())
+		Expect(validating.Webhooks).NotTo(BeEmpty())
+		for _, w := range validating.Webhooks {
+			Expect(w.ClientConfig.CABundle).To(Equal(authority), w.Name)
+		}
+		first := served(Default, port, authority)
+
+		By("somebody emptying the Secret, which asks for another certificate")
+		made.Data = nil
+		Expect(c.Update(ctx, made)).To(Succeed())
+		Eventually(func(g Gomega) {
+			renewed := secret()
+			g.Expect(c.Get(ctx, client.ObjectKeyFromObject(renewed), renewed)).To(Succeed())
+			g.Expect(renewed.Data["ca.crt"]).NotTo(Or(BeEmpty(), Equal(authority)))
+			g.Expect(served(g, port, renewed.Data["ca.crt"]).Raw).NotTo(Equal(first.Raw))
+			g.Expect(c.Get(ctx, client.ObjectKey{Name: "rollcall"}, &mutating)).To(Succeed())
+			g.Expect(mutating.Webhooks[0].ClientConfig.CABundle).To(Equal(renewed.Data["ca.crt"]))
+		}).WithContext(ctx).WithTimeout(patience).WithPolling(interval).Should(Succeed())
+		Expect(manager.Done()).NotTo(BeClosed())
+	}, SpecTimeout(3*time.Minute))
+})
