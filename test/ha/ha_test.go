@@ -13,9 +13,11 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/test/cluster"
 )
@@ -126,6 +128,12 @@ var _ = Describe("Two replicas behind a Service", Ordered, func() {
 		l.during(ctx, func() {
 			l.busyFor(ctx, 2*clients)
 			Expect(managers[first].Kill()).To(Succeed())
+			By("the other one, which doesn't lead yet, answering for admission")
+			Eventually(func(g Gomega) {
+				p := &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: "asked"}}
+				g.Expect(control.Client().Create(ctx, p, client.DryRunAll)).To(Succeed())
+			}).WithContext(ctx).WithTimeout(leader.Duration / 3).WithPolling(50 * time.Millisecond).Should(Succeed())
+			Expect(leading(ctx, Default)).To(Equal(first), "nobody has taken the lease yet")
 			takenOver(ctx, first)
 			l.busyFor(ctx, 2*clients)
 		})
