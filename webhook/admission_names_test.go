@@ -35,7 +35,7 @@ var _ = Describe("The name", func() {
 	})
 
 	It("userName of a local user is nobody else's, whoever manages them, in whatever letters", func(ctx SpecContext) {
-		create(ctx, scim, idpUser("uma", "entra", ""), idpUser("gone", "entra", `, active: false, deprovisionedAt: "2026-01-01T00:00:00Z"`))
+		create(ctx, scim, idpUser("uma", "entra", ""), tombstone("gone", "entra"))
 		_, alternate := names.ForUser("", "UMA")
 		uma := object("kind: ProvisionedUser\nmetadata: {name: %s}\nspec: {userName: UMA}", alternate)
 		Expect(editor.Create(ctx, uma)).To(refusedWith("spec.userName: Duplicate", `the user "uma" of "entra" has it`))

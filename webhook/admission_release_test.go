@@ -62,7 +62,7 @@ var _ = Describe("A release", func() {
 	})
 
 	It("of a deleted user is refused: it would happen when the user is restored", func(ctx SpecContext) {
-		create(ctx, scim, idpUser("buried", "entra", `, active: false, deprovisionedAt: "2026-01-01T00:00:00Z"`))
+		create(ctx, scim, tombstone("buried", "entra"))
 		Expect(patch(ctx, admin, "ProvisionedUser", "buried", release)).To(refusedWith("a user whom the identity provider has deleted"))
 	})
 

@@ -195,6 +195,13 @@ func idpUser(name, provider, more string) *unstructured.Unstructured {
 	return object("kind: ProvisionedUser\nmetadata: {name: %s}\nspec: {userName: %s, provider: %s, id: %s%s}", name, name, provider, uuid.NewString(), more)
 }
 
+// tombstone is a user whom the identity provider has just deleted: one deleted
+// longer ago than the retention is cleaned away beneath the test.
+func tombstone(name, provider string) *unstructured.Unstructured {
+	GinkgoHelper()
+	return idpUser(name, provider, fmt.Sprintf(", active: false, deprovisionedAt: %q", time.Now().UTC().Format(time.RFC3339)))
+}
+
 func localRole(name, more string) *unstructured.Unstructured {
 	GinkgoHelper()
 	return object("kind: ProvisionedRole\nmetadata: {name: %[1]s}\nspec: {displayName: %[1]s%[2]s}", name, more)
