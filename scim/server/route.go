@@ -125,6 +125,8 @@ var root = &endpoint{
 	search:     []method{{http.MethodPost, postSearch(schema.User, schema.Group)}},
 }
 
+const bulkName = "Bulk"
+
 // endpoints by lower-case name.
 var endpoints = map[string]*endpoint{
 	"users":  usersEndpoint,
@@ -145,7 +147,7 @@ var endpoints = map[string]*endpoint{
 	},
 	"me": {name: "Me", any: notImplemented},
 	"bulk": {
-		name:       "Bulk",
+		name:       bulkName,
 		collection: []method{{http.MethodPost, doBulk}},
 	},
 }
