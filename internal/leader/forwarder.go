@@ -29,8 +29,8 @@ func (t *forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 		if t.front.Leads() {
 			return nil, errLeads
 		}
-		if address, until, ok := t.front.lease.Leader(); ok {
-			response, err := t.send(r, address, until, body)
+		if holder, until := t.front.lease.other(); addressOf(holder) != "" {
+			response, err := t.send(r, holder, until, body)
 			if response != nil || err != nil {
 				return response, err
 			}
@@ -51,7 +51,7 @@ var errOvertaken = errors.New("the leader was replaced before it answered")
 
 // send returns neither a response nor an error when the other has not worked on the
 // request.
-func (t *forwarder) send(r *http.Request, address string, until <-chan struct{}, body []byte) (*http.Response, error) {
+func (t *forwarder) send(r *http.Request, holder string, until <-chan struct{}, body []byte) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	answered := make(chan struct{})
 	defer close(answered)
@@ -67,7 +67,8 @@ func (t *forwarder) send(r *http.Request, address string, until <-chan struct{},
 	out := r.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}))
-	out.URL.Host = address
+	out.URL.Host = addressOf(holder)
+	handOver(out, holder)
 	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	out.Body, _ = out.GetBody()
 	out.ContentLength = int64(len(body))

@@ -24,9 +24,6 @@ const (
 	retryAfter = 5 * time.Second
 	// maxForwarded bounds the requests whose bodies are held in memory here.
 	maxForwarded = 256
-	// handedOver marks a request from another replica, which is handed to nobody
-	// else: two that take each other for the leader would never end.
-	handedOver = "Rollcall-Handed-Over"
 )
 
 // Front takes SCIM requests on every replica.
@@ -57,7 +54,7 @@ func NewFront(lease *Lease, local http.Handler, scheme string, peers http.RoundT
 					r.Out.Header[name] = values
 				}
 			}
-			r.Out.Header.Set(handedOver, "1")
+			clearHandOver(r.Out.Header)
 		},
 	}
 	return f
@@ -71,19 +68,21 @@ func (f *Front) Leads() bool { return f.ready.Load() && (f.lease == nil || f.lea
 
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	fromReplica := r.Header.Get(handedOver) != ""
+	r = f.takeOver(r)
 	switch {
 	case f.Leads():
 		f.local.ServeHTTP(w, r)
 		return
-	case r.Header.Get(handedOver) != "":
-		server.Refuse(w, &scim.Error{Status: http.StatusMisdirectedRequest, Detail: "this replica does not lead"})
+	case fromReplica:
+		server.Refuse(w, r, &scim.Error{Status: http.StatusMisdirectedRequest, Detail: "this replica does not lead"})
 		return
 	}
 	select {
 	case f.held <- struct{}{}:
 		defer func() { <-f.held }()
 	default:
-		server.Refuse(w, scim.Unavailable(retryAfter, errors.New("too many requests wait for a leader")))
+		server.Refuse(w, r, scim.Unavailable(retryAfter, errors.New("too many requests wait for a leader")))
 		return
 	}
 	// The body is kept, so that it can be sent again to another replica when the
@@ -91,10 +90,10 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, server.MaxBody))
 	if err != nil {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			server.Refuse(w, &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "the body is too large"})
+			server.Refuse(w, r, &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "the body is too large"})
 			return
 		}
-		server.Refuse(w, scim.Unavailable(retryAfter, err))
+		server.Refuse(w, r, scim.Unavailable(retryAfter, err))
 		return
 	}
 	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, body)))
@@ -106,12 +105,11 @@ type bodyKey struct{}
 func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errLeads) {
 		body, _ := r.Context().Value(bodyKey{}).([]byte)
-		r.Header.Del(handedOver)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		f.local.ServeHTTP(w, r)
 		return
 	}
-	server.Refuse(w, scim.Unavailable(retryAfter, err))
+	server.Refuse(w, r, scim.Unavailable(retryAfter, err))
 }
 
 var (
