@@ -87,7 +87,7 @@ func outcome(status int) string {
 func changeOf(c scim.Change, values bool) Change {
 	change := Change{Action: string(c.Action), ID: c.ID, Object: Object{Kind: c.Object.Kind, UID: c.Object.UID}}
 	if values {
-		change.Object.Name = c.Object.Name
+		change.Object.Name = bounded(c.Object.Name)
 	}
 	d := diff(c.Before, c.After, values)
 	change.Attributes, change.MoreAttributes = d.attributes, d.more

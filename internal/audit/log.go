@@ -81,32 +81,20 @@ func New(w io.Writer, o Options) *Log {
 	return l
 }
 
-// Why an event is lost.
-var (
-	errStalled = errors.New("nobody takes what is written")
-	errPanic   = errors.New("no event could be made of it")
-)
+// errStalled is why an event is lost that was never written.
+var errStalled = errors.New("nobody takes what is written")
 
 // Audit implements server.Auditor. It returns when the event is written, which means
 // that it has left this process, or after a while without it: provisioning doesn't end
 // for want of a log. That is counted, and told the manager's own log.
 func (l *Log) Audit(ctx context.Context, w server.Write) {
-	line, err := l.line(ctx, w)
+	line, err := encode(eventOf(ctx, w, l.values))
 	if err == nil {
 		err = l.write(line, func(err error) { l.settled(ctx, w, err) })
 	}
 	if err != nil {
 		l.settled(ctx, w, err)
 	}
-}
-
-func (l *Log) line(ctx context.Context, w server.Write) (line []byte, err error) {
-	defer func() {
-		if recovered := recover(); recovered != nil {
-			err = fmt.Errorf("%w: %v", errPanic, recovered)
-		}
-	}()
-	return encode(eventOf(ctx, w, l.values))
 }
 
 // write has a line written when its turn comes, and settled called after that. An error
