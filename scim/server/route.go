@@ -183,6 +183,11 @@ func (t target) operation(verb string) (operation, error) {
 	return nil, &methodError{allow: strings.Join(allowed, ", ")}
 }
 
+// Resource is the endpoint that a URL is for, as metrics and logs have it: Users,
+// Users/.search, Bulk and so on; empty for what is none. It holds nothing that a client
+// has made up.
+func Resource(u *url.URL) string { return parseTarget(u).resource() }
+
 // resource is the endpoint's name for metrics and logs.
 func (t target) resource() string {
 	switch {
