@@ -22,10 +22,12 @@ import (
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/rollcall-dev/rollcall/controllers"
+	"github.com/rollcall-dev/rollcall/internal/audit"
 	"github.com/rollcall-dev/rollcall/internal/backend"
 	"github.com/rollcall-dev/rollcall/internal/index"
 	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/internal/token"
+	"github.com/rollcall-dev/rollcall/internal/tracing"
 	"github.com/rollcall-dev/rollcall/scim/server"
 )
 
@@ -44,8 +46,15 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 	if err != nil {
 		return nil, err
 	}
+	tracer, err := tracing.Start(ctx, o.Tracing, slog.New(logr.ToSlogHandler(ctrl.Log.WithName("tracing"))))
+	if err != nil {
+		return nil, err
+	}
+	config = rest.CopyConfig(config)
+	if tracer != nil {
+		config.Wrap(tracer.Cluster)
+	}
 	if lease != nil {
-		config = rest.CopyConfig(config)
 		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return leader.Fence(lease, next) })
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
@@ -87,7 +96,7 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		return nil, err
 	}
 	return mgr, errors.Join(
-		addSCIM(mgr, o, lease, contacts),
+		addSCIM(mgr, o, lease, contacts, tracer),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		addWebhooks(ctx, mgr, o),
 	)
@@ -111,8 +120,8 @@ func lockOf(lease *leader.Lease) resourcelock.Interface {
 
 // addSCIM adds the directories of all identity providers to the manager, and what
 // lets every replica take requests to them.
-func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts) error {
-	handler, err := newDirectories(mgr, o, contacts)
+func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts, tracer *tracing.Tracer) error {
+	handler, err := newDirectories(mgr, o, contacts, tracer)
 	if err != nil {
 		return err
 	}
@@ -121,8 +130,8 @@ func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.C
 		return err
 	}
 	scheme, peers := leader.Peers(certificates)
-	front := leader.NewFront(lease, handler, scheme, peers)
-	scim := newSCIMServer(front, lease, certificates, o.SCIMAddress)
+	front := leader.NewFront(lease, handler, scheme, tracer.Peers(peers))
+	scim := newSCIMServer(front, lease, certificates, o.SCIMAddress, tracer)
 	return errors.Join(
 		mgr.Add(scim),
 		mgr.Add(&takeover{front: front, alone: lease == nil, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
@@ -131,7 +140,7 @@ func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.C
 }
 
 // newDirectories is the SCIM protocol over what the cluster knows.
-func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts) (http.Handler, error) {
+func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts, tracer *tracing.Tracer) (http.Handler, error) {
 	// The directories' own client: a lookup waits for what they wrote, and not
 	// for what the reconcilers write.
 	consistent, err := client.New(mgr.GetConfig(), client.Options{
@@ -146,12 +155,31 @@ func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts) (http
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the directories: %w", err)
 	}
+	log := slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim")))
+	auditor, err := newAuditor(o, log)
+	if err != nil {
+		return nil, err
+	}
 	tokens := token.NewStore(mgr.GetCache(), o.Namespace, clock.RealClock{})
-	return server.New(backend.New(consistent, mgr.GetAPIReader(), tokens), server.Options{
+	directories := tracer.Backend(backend.New(consistent, mgr.GetAPIReader(), tokens))
+	return server.New(directories, server.Options{
 		ExternalURL:    o.ExternalURL,
 		TrustForwarded: o.TrustForwarded,
 		Registerer:     metrics.Registry,
-		Logger:         slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim"))),
+		Logger:         log,
+		Auditor:        auditor,
 		OnContact:      contacts.Record,
 	}), nil
+}
+
+// newAuditor is the provisioning log; nil for none.
+func newAuditor(o Options, log *slog.Logger) (server.Auditor, error) {
+	if o.ProvisioningLog == "" {
+		return nil, nil //nolint:nilnil // see above
+	}
+	to, err := audit.Open(o.ProvisioningLog)
+	if err != nil {
+		return nil, err
+	}
+	return audit.New(to, audit.Options{Values: o.ProvisioningLogValues, Registerer: metrics.Registry, Logger: log}), nil
 }

@@ -14,9 +14,11 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/rollcall-dev/rollcall/internal/leader"
+	"github.com/rollcall-dev/rollcall/internal/tracing"
 	"github.com/rollcall-dev/rollcall/scim/server"
 )
 
@@ -57,6 +59,7 @@ type scimServer struct {
 	server    *http.Server
 	front     *leader.Front
 	lease     *leader.Lease
+	tracer    *tracing.Tracer
 	listening atomic.Bool
 
 	mu sync.Mutex
@@ -69,8 +72,8 @@ var (
 	_ manager.LeaderElectionRunnable = (*scimServer)(nil)
 )
 
-func newSCIMServer(front *leader.Front, lease *leader.Lease, c certificates, address string) *scimServer {
-	s := server.NewHTTPServer(front)
+func newSCIMServer(front *leader.Front, lease *leader.Lease, c certificates, address string, tracer *tracing.Tracer) *scimServer {
+	s := server.NewHTTPServer(tracer.Handler(front, front.Vouched))
 	s.Addr = address
 	if c == nil {
 		s.TLSConfig = nil
@@ -79,7 +82,7 @@ func newSCIMServer(front *leader.Front, lease *leader.Lease, c certificates, add
 		// SCIM clients speak HTTP/1.1, for which the limits of the server are made.
 		s.TLSConfig.NextProtos = []string{"http/1.1"}
 	}
-	return &scimServer{server: s, front: front, lease: lease}
+	return &scimServer{server: s, front: front, lease: lease, tracer: tracer}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
@@ -97,6 +100,11 @@ func (s *scimServer) Start(ctx context.Context) error {
 	s.listening.Store(true)
 	defer s.listening.Store(false)
 	timeout := scimShutdown
+	defer func() {
+		if err := s.tracer.Stop(ctx); err != nil {
+			log.FromContext(ctx).Error(err, "Traces are lost")
+		}
+	}()
 	return (&manager.Server{
 		Name:            "scim",
 		Server:          s.server,

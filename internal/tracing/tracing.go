@@ -15,8 +15,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// flushTimeout is how long the end of the process waits for the collector.
-const flushTimeout = 5 * time.Second
+// flushTimeout is how long the end of the process waits for the collector. The lease is
+// given back after that, and clients wait for it.
+const flushTimeout = time.Second
 
 // Tracer traces; nil traces nothing.
 type Tracer struct {
