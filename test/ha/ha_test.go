@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +22,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/test/cluster"
+	"github.com/rollcall-dev/rollcall/test/otlp"
 )
 
 const provider = "entra"
@@ -29,7 +32,10 @@ var (
 	service *cluster.Service
 	// managers are the two replicas.
 	managers [2]*cluster.Manager
-	token    string
+	// logs are their provisioning logs, and collector has their traces.
+	logs      [2]string
+	collector *otlp.Collector
+	token     string
 )
 
 func TestHA(t *testing.T) {
@@ -45,7 +51,13 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	service, err = control.Service(ctx, 0)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(service.Stop()).To(Succeed()) })
+	collector = otlp.Start()
+	DeferCleanup(collector.Stop)
+	folder, err := os.MkdirTemp("", "rollcall-ha-")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(os.RemoveAll(folder)).To(Succeed()) })
 	for i := range managers {
+		logs[i] = filepath.Join(folder, fmt.Sprintf("provisioning-%d.log", i))
 		start(ctx, i)
 	}
 	token, err = control.NewToken(ctx, provider)
@@ -55,7 +67,12 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 // start starts a replica, as a Deployment does with what has ended.
 func start(ctx context.Context, i int) {
 	GinkgoHelper()
-	m, err := control.StartManager(ctx, cluster.ManagerOptions{Replica: true, ExternalURL: service.URL()})
+	m, err := control.StartManager(ctx, cluster.ManagerOptions{
+		Replica: true, ExternalURL: service.URL(),
+		Args: []string{"--provisioning-log=" + logs[i], "--otlp-endpoint=" + collector.URL()},
+		// Soon, instead of every five seconds; in milliseconds.
+		Env: []string{"OTEL_BSP_SCHEDULE_DELAY=50"},
+	})
 	Expect(err).NotTo(HaveOccurred())
 	managers[i] = m
 	service.Add(m)
