@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"time"
 
 	collectorv1 "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	commonv1 "go.opentelemetry.io/proto/otlp/common/v1"
@@ -20,6 +21,7 @@ import (
 type Span struct {
 	Service, Name, Trace, ID, Parent string
 	Failed                           bool
+	Took                             time.Duration
 	Attributes                       map[string]string
 	// Text is all that the span says.
 	Text string
@@ -112,6 +114,7 @@ func (c *Collector) add(service string, s *tracev1.Span) {
 	c.spans = append(c.spans, Span{
 		Service: service, Name: s.GetName(),
 		Trace: hex.EncodeToString(s.GetTraceId()), ID: hex.EncodeToString(s.GetSpanId()), Parent: hex.EncodeToString(s.GetParentSpanId()),
+		Took:       time.Unix(0, int64(s.GetEndTimeUnixNano())).Sub(time.Unix(0, int64(s.GetStartTimeUnixNano()))),
 		Failed:     s.GetStatus().GetCode() == tracev1.Status_STATUS_CODE_ERROR,
 		Attributes: attributes(s.GetAttributes()), Text: s.String(),
 	})
