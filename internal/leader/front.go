@@ -69,7 +69,9 @@ func (f *Front) Leads() bool { return f.ready.Load() && (f.lease == nil || f.lea
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fromReplica := r.Header.Get(handedOver) != ""
-	r = f.takeOver(r)
+	ctx, from := f.takeOver(r)
+	r = r.WithContext(ctx)
+	r.RemoteAddr = from
 	switch {
 	case f.Leads():
 		f.local.ServeHTTP(w, r)
@@ -96,7 +98,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		server.Refuse(w, r, scim.Unavailable(retryAfter, err))
 		return
 	}
-	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, body)))
+	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(ctx, bodyKey{}, body)))
 }
 
 type bodyKey struct{}
