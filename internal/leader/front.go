@@ -69,9 +69,10 @@ func (f *Front) Leads() bool { return f.ready.Load() && (f.lease == nil || f.lea
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fromReplica := r.Header.Get(handedOver) != ""
-	ctx, from := f.takeOver(r)
+	h := f.takeOver(r)
+	ctx := context.WithValue(server.WithRequestID(r.Context(), h.id), handedKey{}, h)
 	r = r.WithContext(ctx)
-	r.RemoteAddr = from
+	r.RemoteAddr = h.from
 	switch {
 	case f.Leads():
 		f.local.ServeHTTP(w, r)

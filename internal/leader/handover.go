@@ -1,7 +1,6 @@
 package leader
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
@@ -43,9 +42,9 @@ func (f *Front) Vouched(r *http.Request) bool {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-// takeOver returns the context of a request that has the id and the client that
-// another replica says, or an id of its own; and takes the marks of a hand-over away.
-func (f *Front) takeOver(r *http.Request) (ctx context.Context, from string) {
+// takeOver returns the id and the client of a request: those that another replica says,
+// or an id of its own. It takes the marks of a hand-over away.
+func (f *Front) takeOver(r *http.Request) handed {
 	h := handed{id: server.NewRequestID(), from: r.RemoteAddr}
 	if f.Vouched(r) {
 		if id := r.Header.Get(handedID); isRequestID(id) {
@@ -54,7 +53,7 @@ func (f *Front) takeOver(r *http.Request) (ctx context.Context, from string) {
 		h.from = r.Header.Get(handedFrom)
 	}
 	clearHandOver(r.Header)
-	return context.WithValue(server.WithRequestID(r.Context(), h.id), handedKey{}, h), h.from
+	return h
 }
 
 // handOver marks a request for the replica of an identity.
