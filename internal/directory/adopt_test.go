@@ -99,9 +99,15 @@ var _ = Describe("A local user", func() {
 	It("is taken over by a POST of the name as soon as the provider is named, in one write, without what was granted", func(ctx SpecContext) {
 		adoptable(ctx)
 		before := dan.DeepCopy()
-		adopted, err := post(ctx, d)
+		trailed, trail := scim.WithTrail(ctx)
+		adopted, err := post(trailed, d)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(adopted.ID()).To(Equal(before.Spec.ID))
+		Expect(trail.Changes()).To(ConsistOf(And(
+			HaveField("Action", scim.Adopted), HaveField("ID", before.Spec.ID),
+			HaveField("Object", scim.Object{Kind: "ProvisionedUser", Name: dan.Name, UID: string(dan.UID)}),
+			HaveField("Before", HaveKeyWithValue("title", "Boss")), HaveField("After", Not(HaveKey("title"))),
+		)))
 		Expect(adopted).To(HaveKeyWithValue("displayName", "Daniel"))
 		Expect(adopted).NotTo(Or(HaveKey("title"), HaveKey("emails")))
 

@@ -44,8 +44,14 @@ var _ = Describe("A request of whose members one can't be written", func() {
 		Expect(err).NotTo(HaveOccurred())
 
 		faulty.name = object(ctx, members[0]).Name
-		_, err = d.UpdateGroup(ctx, group.ID(), nil, false, remove(members...))
+		trailed, trail := scim.WithTrail(ctx)
+		_, err = d.UpdateGroup(trailed, group.ID(), nil, false, remove(members...))
 		Expect(err).To(beSCIM(http.StatusServiceUnavailable, "", "try again"))
+		By("telling what was done all the same")
+		joined, left := trail.Members()
+		Expect(joined).To(BeEmpty())
+		Expect(left).To(HaveLen(many - 1))
+		Expect(left).NotTo(ContainElement(HaveField("ID", members[0])))
 		Eventually(func() []string { return memberIDs(ctx, d, group.ID()) }).Should(ConsistOf(members[0]))
 
 		faulty.name = ""
