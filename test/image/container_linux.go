@@ -67,7 +67,6 @@ func namespaces(uid, gid int) *syscall.SysProcAttr {
 		Cloneflags:  unix.CLONE_NEWNS,
 		Credential:  &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, //nolint:gosec // both are small
 		AmbientCaps: []uintptr{unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_ADMIN, unix.CAP_SYS_CHROOT},
-		Pdeathsig:   unix.SIGKILL,
 	}
 	if os.Geteuid() != 0 {
 		a.Cloneflags |= unix.CLONE_NEWUSER
