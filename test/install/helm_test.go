@@ -53,7 +53,7 @@ var _ = Describe("An installation by Helm", Ordered, func() {
 
 	It("provisions, under the release's own ServiceAccount", func(ctx SpecContext) {
 		m = i.startPod(ctx)
-		i.activate(ctx, m)
+		i.activate(ctx, m.SCIMURL)
 		i.provision(ctx)
 		i.isLocked(ctx, i.Client(), true)
 		i.isLocked(ctx, glass, true)

@@ -3,7 +3,6 @@
 package selfsigned_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -32,35 +31,6 @@ const (
 func TestSelfSigned(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "Self-signed certificates")
-}
-
-// kubelet brings what the Secret has into the folder that is mounted, until the spec
-// ends.
-func kubelet(ctx context.Context, c client.Client, dir string) {
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	DeferCleanup(func() { stop(); <-done })
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(interval)
-		defer tick.Stop()
-		for version := ""; ; {
-			s := secret()
-			if c.Get(running, client.ObjectKeyFromObject(s), s) == nil && s.ResourceVersion != version && len(s.Data["tls.crt"]) > 0 {
-				version = s.ResourceVersion
-				for _, name := range []string{"tls.key", "tls.crt"} {
-					if err := os.WriteFile(filepath.Join(dir, name), s.Data[name], 0o600); err != nil {
-						return
-					}
-				}
-			}
-			select {
-			case <-running.Done():
-				return
-			case <-tick.C:
-			}
-		}
-	}()
 }
 
 func secret() *corev1.Secret {
@@ -93,7 +63,7 @@ var _ = Describe("A manager that makes its own certificate", func() {
 		port, _, err := control.Webhooks(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		dir := GinkgoT().TempDir()
-		kubelet(ctx, c, dir)
+		DeferCleanup(control.MountSecret(ctx, client.ObjectKeyFromObject(secret()), dir))
 		manager, err := control.StartManager(ctx, cluster.ManagerOptions{
 			Args: []string{"--self-signed-certificates=true", "--webhook-cert-dir=" + dir},
 		})
