@@ -85,7 +85,7 @@ func TestTheImage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer binary.Close()
+		defer func() { _ = binary.Close() }()
 		for _, part := range binary.Progs {
 			if part.Type == elf.PT_INTERP || part.Type == elf.PT_DYNAMIC {
 				t.Errorf("it has a %s: it needs a loader, and libraries", part.Type)
