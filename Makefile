@@ -150,6 +150,10 @@ chart: $(BIN)/helm ## Lint the Helm chart and package it into dist/.
 	$(BIN)/helm lint --strict charts/rollcall
 	$(BIN)/helm package --destination $(DIST) charts/rollcall
 
+.PHONY: krew
+krew: ## Build the kubectl plugin for every platform, and its manifest for Krew, into dist/ (VERSION=v0.1.0).
+	@go run ./hack/krew --version $(VERSION) --dist $(DIST)
+
 .PHONY: controlplane
 controlplane: ## Provide kube-apiserver, etcd, kube-controller-manager and kubectl: minutes, once.
 	@go run ./hack/controlplane --with kube-controller-manager,kubectl

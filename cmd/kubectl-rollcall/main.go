@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/rollcall-dev/rollcall/internal/version"
 )
 
 func main() {
@@ -42,6 +44,7 @@ func newCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		Short: "SCIM provisioning for Kubernetes: who has access, and why",
 		Long: "Rollcall keeps Kubernetes RBAC in step with an identity provider. This plugin shows who has what and why, makes\n" +
 			"local grants, connects identity providers, and finds what is wrong.",
+		Version:       version.String(),
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl rollcall"},
 		SilenceUsage:  true,
 		SilenceErrors: true,
