@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -116,6 +117,23 @@ func TestTheImage(t *testing.T) {
 			t.Errorf("it printed %q (%v)", out, err)
 		}
 	})
+}
+
+// The machine's Go stands in for the builder's, which has to be as new as go.mod asks.
+func TestTheBuildersGo(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join(source(t), "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dockerfile, err := os.ReadFile(filepath.Join(source(t), "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(mod)
+	has := regexp.MustCompile(`(?m)^FROM .*\bgolang:(\d+\.\d+)\b`).FindSubmatch(dockerfile)
+	if asked == nil || has == nil || string(asked[1]) != string(has[1]) {
+		t.Errorf("go.mod asks for %q, the builder has %q", asked, has)
+	}
 }
 
 // What isn't understood must not pass for proven.
