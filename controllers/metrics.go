@@ -16,8 +16,12 @@ var (
 		Name: "rollcall_users",
 		Help: "ProvisionedUsers by identity provider (local for none) and effective state.",
 	}, []string{"provider", "state"})
+	tokenExpiry = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "rollcall_token_expiry_timestamp_seconds",
+		Help: "When the token ends that the identity provider uses, as Unix time: the one last presented or, as long as none was, the one that lives longest.",
+	}, []string{"provider", "token"})
 )
 
 func init() {
-	metrics.Registry.MustRegister(projectionLag, usersByState)
+	metrics.Registry.MustRegister(projectionLag, usersByState, tokenExpiry)
 }
