@@ -16,8 +16,12 @@ var (
 		Name: "rollcall_users",
 		Help: "ProvisionedUsers by identity provider (local for none) and effective state.",
 	}, []string{"provider", "state"})
+	eventsDropped = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "rollcall_events_dropped_total",
+		Help: "Kubernetes Events that were not recorded because there were too many at once, by type: Normal or Warning.",
+	}, []string{"type"})
 )
 
 func init() {
-	metrics.Registry.MustRegister(projectionLag, usersByState)
+	metrics.Registry.MustRegister(projectionLag, usersByState, eventsDropped)
 }
