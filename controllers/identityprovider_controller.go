@@ -80,6 +80,7 @@ func (r *providerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		if err := r.patchStatus(ctx, p, desired); err != nil {
 			return ctrl.Result{}, err
 		}
+		r.announce(desired, p.Status.Conditions)
 	}
 	return r.after(next), nil
 }

@@ -83,8 +83,11 @@ func TestTokenExpiry(t *testing.T) {
 			"a rotation that the client does not know of", []v1alpha1.TokenStatus{token("new", 365*day), token("old", 3*day, time.Hour)},
 			"old", v1alpha1.ReasonExpiresSoon, "within 7 days: give the identity provider the token new, which ends at 2027-03-01T12:00:00Z", 2 * day,
 		},
-		{"a rotation done", []v1alpha1.TokenStatus{token("new", 365*day, time.Minute), token("old", 3*day, time.Hour)}, "new", "", "", 3 * day},
-		{"both in the same minute", []v1alpha1.TokenStatus{token("old", 3*day, time.Minute), token("new", 365*day, time.Minute)}, "new", "", "", 3 * day},
+		{"a rotation done", []v1alpha1.TokenStatus{token("new", 365*day, time.Minute), token("old", 3*day, time.Minute+outOfUse)}, "new", "", "", 3 * day},
+		{
+			"a token each for two clients", []v1alpha1.TokenStatus{token("a", 365*day, time.Minute), token("b", 3*day, time.Hour)},
+			"b", v1alpha1.ReasonExpiresSoon, "the token b ends at 2026-03-04T12:00:00Z, within 7 days: give the identity provider the token a", 2 * day,
+		},
 		{
 			"a rotation forgotten", []v1alpha1.TokenStatus{token("new", 365*day), token("old", -day, 2*day)},
 			"old", v1alpha1.ReasonTokenExpired, "ended at 2026-02-28T12:00:00Z: give it the token new", 365 * day,
@@ -94,7 +97,7 @@ func TestTokenExpiry(t *testing.T) {
 			"one without end in reserve", []v1alpha1.TokenStatus{{ID: "new"}, token("old", 3*day, time.Hour)},
 			"old", v1alpha1.ReasonExpiresSoon, "the token new, which has no end", 2 * day,
 		},
-		{"one without end in use", []v1alpha1.TokenStatus{{ID: "new", LastUsedAt: &metav1.Time{Time: noon}}, token("old", 3*day, time.Hour)}, "new", "", "", 3 * day},
+		{"one without end in use", []v1alpha1.TokenStatus{{ID: "new", LastUsedAt: &metav1.Time{Time: noon}}, token("old", 3*day, 3*time.Hour)}, "new", "", "", 3 * day},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -15,13 +17,17 @@ const day = 24 * time.Hour
 // expiryWarnings are how long before the end of a token somebody is told.
 var expiryWarnings = [...]time.Duration{30 * day, 7 * day, day}
 
+// outOfUse is how long after its last use a token is no longer in use, when
+// others are: two of Entra's cycles, and some.
+const outOfUse = 2 * time.Hour
+
 // expiry is what the tokens of a provider mean for the time to come.
 type expiry struct {
 	// live is how many there are that have not ended.
 	live int
-	// used is the one whose end the identity provider will notice: the one last
-	// presented or, as long as none was, the one that lives longest, or did. nil
-	// for none.
+	// used is the one whose end the identity provider will notice first: of those
+	// in use the one that ends first or, as long as none was presented, the one that
+	// lives longest, or did. nil for none.
 	used *v1alpha1.TokenStatus
 	// longest is the live one that ends last.
 	longest *v1alpha1.TokenStatus
@@ -32,6 +38,7 @@ type expiry struct {
 func expiryOf(tokens []v1alpha1.TokenStatus, now time.Time) expiry {
 	var e expiry
 	var last *v1alpha1.TokenStatus
+	var contact time.Time
 	for i := range tokens {
 		t := &tokens[i]
 		if last == nil || endsBefore(last, t) {
@@ -43,8 +50,13 @@ func expiryOf(tokens []v1alpha1.TokenStatus, now time.Time) expiry {
 				e.next = access.Earlier(e.next, t.ExpiresAt.Time)
 			}
 		}
-		if t.LastUsedAt != nil && (e.used == nil || e.used.LastUsedAt.Before(t.LastUsedAt) ||
-			(e.used.LastUsedAt.Equal(t.LastUsedAt) && endsBefore(e.used, t))) {
+		if t.LastUsedAt != nil && t.LastUsedAt.After(contact) {
+			contact = t.LastUsedAt.Time
+		}
+	}
+	for i := range tokens {
+		t := &tokens[i]
+		if t.LastUsedAt != nil && contact.Sub(t.LastUsedAt.Time) < outOfUse && (e.used == nil || endsBefore(t, e.used)) {
 			e.used = t
 		}
 	}
@@ -117,6 +129,19 @@ func days(d time.Duration) string {
 		return "1 day"
 	}
 	return fmt.Sprintf("%d days", d/day)
+}
+
+// announce records an Event when there is something new to say of the tokens.
+func (r *providerReconciler) announce(p *v1alpha1.IdentityProvider, before []metav1.Condition) {
+	was := meta.FindStatusCondition(before, v1alpha1.ConditionTokenExpiring)
+	is := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionTokenExpiring)
+	switch {
+	case was != nil && was.Reason == is.Reason && was.Message == is.Message:
+	case is.Reason == v1alpha1.ReasonExpiresSoon:
+		r.record(p, corev1.EventTypeWarning, v1alpha1.ConditionTokenExpiring, is.Message)
+	case is.Reason == v1alpha1.ReasonTokenExpired, is.Reason == v1alpha1.ReasonNoToken && was != nil:
+		r.record(p, corev1.EventTypeWarning, is.Reason, is.Message)
+	}
 }
 
 // measure tells the metrics when the token in use ends; nil for none.
