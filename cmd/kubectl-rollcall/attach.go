@@ -22,7 +22,7 @@ const maxGenerated = 248
 type attach struct {
 	act
 	reason   string
-	lifetime time.Duration
+	lifetime days
 }
 
 func newAttachCommand(p *plugin) *cobra.Command {
@@ -54,13 +54,13 @@ func newGrantCommand(p *plugin) *cobra.Command {
 		ValidArgsFunction: p.complete(userNames, roleNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.lifetime <= 0 {
-				return fmt.Errorf("--for %s: want more than nothing, such as 2h", a.lifetime)
+				return fmt.Errorf("--for %s: want more than nothing, such as 2h", &a.lifetime)
 			}
 			return a.run(cmd.Context(), args[0], args[1])
 		},
 	}
 	a.addFlag(cmd)
-	cmd.Flags().DurationVar(&a.lifetime, "for", 0, "how long, such as 45m or 8h")
+	cmd.Flags().Var(&a.lifetime, "for", "how long, such as 45m, 8h or 2d")
 	cmd.Flags().StringVar(&a.reason, "reason", "", "why, for whoever reads it later")
 	_ = cmd.MarkFlagRequired("for")
 	return cmd
@@ -82,7 +82,7 @@ func (a *attach) run(ctx context.Context, user, role string) error {
 		Spec:       v1alpha1.RoleAttachmentSpec{User: u.Name, Role: r.Name, Reason: a.reason},
 	}
 	if a.lifetime > 0 {
-		attachment.Spec.ExpiresAt = &metav1.Time{Time: time.Now().Add(a.lifetime).UTC().Truncate(time.Second)}
+		attachment.Spec.ExpiresAt = &metav1.Time{Time: time.Now().Add(time.Duration(a.lifetime)).UTC().Truncate(time.Second)}
 	} else {
 		before, err := attachments(ctx, c, u, r)
 		if err != nil {

@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"regexp"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // kubeconfigs whose users sign in by auth-provider: oidc
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -66,15 +64,4 @@ func eachPage(ctx context.Context, c client.Client, list client.ObjectList, visi
 			return nil
 		}
 	}
-}
-
-var webhookPrefix = regexp.MustCompile(`^admission webhook "[^"]+" denied the request: `)
-
-// plain is an error as somebody at a terminal wants to read it: what the server
-// said, as it said it, without the words around it that are the same every time.
-func plain(err error) string {
-	if s := apierrors.APIStatus(nil); errors.As(err, &s) {
-		return webhookPrefix.ReplaceAllString(s.Status().Message, "")
-	}
-	return err.Error()
 }

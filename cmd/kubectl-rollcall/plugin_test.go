@@ -51,7 +51,7 @@ func TestTablesAlignAndEndCleanly(t *testing.T) {
 }
 
 func TestEveryVerbSaysWhatItIsFor(t *testing.T) {
-	for _, cmd := range newCommand(genericiooptions.NewTestIOStreamsDiscard()).Commands() {
+	for _, cmd := range newCommand(genericiooptions.NewTestIOStreamsDiscard(), func() {}).Commands() {
 		if cmd.Short == "" || cmd.Long == "" || cmd.Example == "" || cmd.GroupID == "" {
 			t.Errorf("%s lacks a text", cmd.Name())
 		}

@@ -80,7 +80,7 @@ func (s *status) run(ctx context.Context) error {
 			return err
 		}
 		var l lines
-		l.addf("\n%d to look at:", len(o.Problems))
+		l.paragraphf("%d to look at:", len(o.Problems))
 		for _, p := range o.Problems {
 			l.addf("  %s", p)
 		}
@@ -112,7 +112,7 @@ func overviewOf(ctx context.Context, c client.Client, now time.Time) (*overview,
 			for i := range providers.Items {
 				p := &providers.Items[i]
 				*row(p.Name) = providerRowOf(p, now)
-				o.Problems = append(o.Problems, health.OfProvider(p)...)
+				o.Problems = append(o.Problems, health.OfProvider(p, now)...)
 			}
 		}},
 		{&users, func() {

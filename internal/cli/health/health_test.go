@@ -11,6 +11,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/access"
 )
 
+var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
 func condition(kind string, status metav1.ConditionStatus, reason string) []metav1.Condition {
 	return []metav1.Condition{{Type: kind, Status: status, Reason: reason, Message: "why"}}
 }
@@ -44,8 +46,8 @@ func TestWhatIsMeantIsNoProblem(t *testing.T) {
 		{"an author's lost right", OfRule(&v1alpha1.AccessRule{ObjectMeta: object, Status: v1alpha1.AccessRuleStatus{
 			Conditions: condition(v1alpha1.ConditionAuthorMayBind, metav1.ConditionFalse, access.ReasonAuthorLostRight)}}), []string{access.ReasonAuthorLostRight}},
 		{"no token", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{
-			TenantURL: "https://x", Conditions: condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNoToken)}}), []string{v1alpha1.ReasonNoToken}},
-		{"no URL", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{ObservedGeneration: 1}}), []string{"NoTenantURL"}},
+			TenantURL: "https://x", Conditions: condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNoToken)}}, now), []string{v1alpha1.ReasonNoToken}},
+		{"no URL", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{ObservedGeneration: 1}}, now), []string{"NoTenantURL"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
