@@ -40,6 +40,7 @@ func investigate(ctx context.Context, c client.Client, u *v1alpha1.ProvisionedUs
 		}
 		answer = explain.Trace(i.scene, q)
 	}
+	answer.Incomplete = len(i.notes) > 0
 	if err := i.review(ctx, answer, q); err != nil {
 		return nil, err
 	}
@@ -150,7 +151,7 @@ func (i *investigation) review(ctx context.Context, answer *explain.Answer, q ex
 	}
 	answer.Allowed = &review.Status.Allowed
 	switch given := len(answer.Paths) > 0; {
-	case review.Status.Allowed && !given && len(i.notes) == 0:
+	case review.Status.Allowed && !given && !answer.Incomplete:
 		i.notes = append(i.notes, "No binding gives it: another authorizer of the API server allows it. "+review.Status.Reason)
 	case !review.Status.Allowed && given:
 		i.notes = append(i.notes, "A binding gives it, and the API server denies it: it has not seen the binding yet, or another authorizer denies it. "+review.Status.Reason)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -16,6 +17,10 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/internal/cli/health"
 )
+
+// shownProblems bounds what is shown to people of each kind: one cause can have
+// thousands, and must not hide what else there is.
+const shownProblems = 20
 
 // overview is what status prints.
 type overview struct {
@@ -81,8 +86,16 @@ func (s *status) run(ctx context.Context) error {
 		}
 		var l lines
 		l.paragraphf("%d to look at:", len(o.Problems))
+		shown := map[string]int{}
 		for _, p := range o.Problems {
-			l.addf("  %s", p)
+			if shown[p.Kind]++; shown[p.Kind] <= shownProblems {
+				l.addf("  %s", p)
+			}
+		}
+		for _, kind := range slices.Sorted(maps.Keys(shown)) {
+			if more := shown[kind] - shownProblems; more > 0 {
+				l.addf("  and %d more of kind %s (-o json has them all)", more, kind)
+			}
 		}
 		_, err := io.WriteString(out, l.String())
 		return err

@@ -130,6 +130,10 @@ func writePath(l *lines, p explain.Path) {
 // way, and all but a few where there is none.
 func writeGaps(l *lines, a *explain.Answer) {
 	if len(a.Gaps)+len(a.Paths)+len(a.Partly) == 0 {
+		if a.Incomplete {
+			l.paragraphf("Nothing that you may read says why.")
+			return
+		}
 		l.paragraphf("No AccessRule gives it to any role.")
 		return
 	}
