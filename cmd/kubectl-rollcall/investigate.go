@@ -22,14 +22,18 @@ type investigation struct {
 	notes  []string
 }
 
-// investigate answers a question about a user, as far as the caller may see.
-func investigate(ctx context.Context, c client.Client, u *v1alpha1.ProvisionedUser, q explain.Question) (*explain.Answer, error) {
-	i := &investigation{client: c, scene: explain.Scene{
+func newInvestigation(c client.Client, u *v1alpha1.ProvisionedUser) *investigation {
+	return &investigation{client: c, scene: explain.Scene{
 		User:        u,
 		Roles:       map[string]*v1alpha1.ProvisionedRole{},
 		Permissions: map[explain.RoleKey][]rbacv1.PolicyRule{},
 		Namespaces:  map[string]*corev1.Namespace{},
 	}}
+}
+
+// investigate answers a question about a user, as far as the caller may see.
+func investigate(ctx context.Context, c client.Client, u *v1alpha1.ProvisionedUser, q explain.Question) (*explain.Answer, error) {
+	i := newInvestigation(c, u)
 	if err := i.gather(ctx, q); err != nil {
 		return nil, err
 	}
