@@ -333,6 +333,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:auth
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func() []doctor.Finding { return there.examine(ctx) }).WithContext(ctx).Should(
 			finding("kinds", doctor.Failed, "does not know the kind AccessRule"))
+		Expect(there.refused(ctx, "status")).To(ContainSubstring("Is Rollcall installed in this cluster?"))
 	})
 })
 

@@ -33,7 +33,7 @@ func advice(cmd *cobra.Command, err error) string {
 	switch {
 	case lacksRight(err) && cmd.Annotations[takes] != "":
 		return "It takes " + cmd.Annotations[takes] + "."
-	case meta.IsNoMatchError(err):
+	case meta.IsNoMatchError(err), notServed(err):
 		return "Is Rollcall installed in this cluster? See kubectl config current-context, and kubectl rollcall doctor."
 	case errors.As(err, new(*net.OpError)), errors.As(err, new(*net.DNSError)):
 		return "Is the cluster reachable, and the kubeconfig that of the right one? See kubectl cluster-info."
@@ -45,4 +45,10 @@ func advice(cmd *cobra.Command, err error) string {
 // lacksRight tells RBAC's refusals from those of admission, which are Forbidden too.
 func lacksRight(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot ")
+}
+
+// notServed tells a kind that the server has not from an object that is not there.
+func notServed(err error) bool {
+	s := apierrors.APIStatus(nil)
+	return apierrors.IsNotFound(err) && errors.As(err, &s) && (s.Status().Details == nil || s.Status().Details.Name == "")
 }

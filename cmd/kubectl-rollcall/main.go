@@ -40,7 +40,10 @@ func execute(ctx context.Context, streams genericiooptions.IOStreams, args []str
 		fmt.Fprintln(streams.ErrOut, text)
 	}
 	if !understood {
-		fmt.Fprintf(streams.ErrOut, "Usage: %s\nMore:  %s --help\n", cmd.UseLine(), cmd.CommandPath())
+		if cmd.HasParent() {
+			fmt.Fprintln(streams.ErrOut, "Usage:", cmd.UseLine())
+		}
+		fmt.Fprintf(streams.ErrOut, "See %s --help\n", cmd.CommandPath())
 	}
 	return 1
 }

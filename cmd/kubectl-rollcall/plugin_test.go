@@ -82,7 +82,7 @@ func TestWhatIsNotUnderstoodFailsBeforeAnythingIsAsked(t *testing.T) {
 		if !strings.Contains(errOut.String(), test.want) {
 			t.Errorf("%v: got %q", test.args, errOut.String())
 		}
-		if usage := "\nUsage: kubectl rollcall"; strings.Contains(errOut.String(), usage) != test.usage {
+		if usage := "\nSee kubectl rollcall"; strings.Contains(errOut.String(), usage) != test.usage {
 			t.Errorf("%v: got %q", test.args, errOut.String())
 		}
 	}
