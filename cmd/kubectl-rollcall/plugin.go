@@ -15,8 +15,9 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
 
-// pageSize bounds each answer to a list, as kubectl does.
-const pageSize = 500
+// pageSize bounds each answer to a list, as kubectl does. Tests have it small, so
+// that there is more than one page.
+var pageSize int64 = 500
 
 // plugin is what every verb has: the flags that choose a cluster, and a terminal.
 type plugin struct {

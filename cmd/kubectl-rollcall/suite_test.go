@@ -38,6 +38,7 @@ var (
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
+	pageSize = 3
 	var err error
 	shared, err = cluster.Start(ctx, cluster.Options{Log: GinkgoWriter})
 	Expect(err).NotTo(HaveOccurred())
