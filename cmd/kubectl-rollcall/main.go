@@ -85,6 +85,7 @@ func newCommand(streams genericiooptions.IOStreams, understood func()) *cobra.Co
 }
 
 const (
+	reader        = "the permission level TeamLeader, Auditor or Administrator, or the right to get and list the kinds of identity.rollcall.dev"
 	auditor       = "the permission level Auditor or Administrator, or the right to get and list the kinds of identity.rollcall.dev"
 	administrator = "the permission level Administrator"
 	leader        = administrator + ", or to be a TeamLeader who is among the role's leaders"
@@ -97,8 +98,8 @@ var verbs = []struct {
 	make  func(*plugin) *cobra.Command
 	takes string
 }{
-	{"see", newWhoCommand, auditor},
-	{"see", newWhyCommand, auditor},
+	{"see", newWhoCommand, reader},
+	{"see", newWhyCommand, reader},
 	{"see", newStatusCommand, auditor},
 	{"see", newDoctorCommand, "a cluster-admin to see everything"},
 	{"act", newAttachCommand, leader},

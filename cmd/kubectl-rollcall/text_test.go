@@ -110,7 +110,7 @@ func TestAVerbThatIsRefusedSaysWhatItTakes(t *testing.T) {
 	}
 	users := schema.GroupResource{Group: "identity.rollcall.dev", Resource: "provisionedusers"}
 	rbac := apierrors.NewForbidden(users, "", fmt.Errorf(`User "x" cannot list resource "provisionedusers" at the cluster scope`))
-	if got := advice(who, fmt.Errorf("list: %w", rbac)); !strings.HasPrefix(got, "It takes the permission level Auditor") {
+	if got := advice(who, fmt.Errorf("list: %w", rbac)); !strings.HasPrefix(got, "It takes the permission level TeamLeader, Auditor") {
 		t.Errorf("got %q", got)
 	}
 	if got := advice(who, apierrors.NewForbidden(users, "x", fmt.Errorf("managed by identity provider: change it there"))); got != "" {
