@@ -3,14 +3,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"regexp"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -69,7 +72,7 @@ var _ = Describe("tokens", Ordered, func() {
 		Expect(root.ok(ctx, "revoke", provider, first[2])).To(Equal("identityprovider.identity.rollcall.dev/toks token " + first[2] + " revoked\n"))
 		Eventually(func() int { return status(ctx, first[1]) }).WithContext(ctx).Should(Equal(http.StatusUnauthorized))
 		Expect(status(ctx, second[1])).To(Equal(http.StatusOK))
-		Expect(root.refused(ctx, "revoke", provider, first[2])).To(Equal("Error: identity provider \"toks\" has no token \"" + first[2] + "\"\n"))
+		Expect(root.refused(ctx, "revoke", provider, first[2])).To(HavePrefix("Error: identity provider \"toks\" has no token \"" + first[2] + "\" in namespace "))
 
 		root.eventually(ctx, "tokens", "-o", "json").ShouldNot(ContainSubstring(first[2]))
 		p := root.run(ctx, "revoke", provider, second[2])
@@ -78,12 +81,32 @@ var _ = Describe("tokens", Ordered, func() {
 		root.eventually(ctx, "status").Should(ContainSubstring("identityprovider/toks: NoToken: no live token: SCIM requests can't authenticate"))
 	})
 
+	It("keeps no token that it could not show", func(ctx SpecContext) {
+		var before, after corev1.SecretList
+		ours := []client.ListOption{client.InNamespace(cluster.Namespace), client.MatchingLabels{v1alpha1.TokenLabel: provider}}
+		Expect(shared.Client().List(ctx, &before, ours...)).To(Succeed())
+		var errOut bytes.Buffer
+		streams := genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: full{}, ErrOut: &errOut}
+		Expect(execute(ctx, streams, []string{"--kubeconfig", root.kubeconfig, "activate", provider})).To(Equal(1))
+		Expect(errOut.String()).To(ContainSubstring("Error: show the token: the disk is full"))
+		Expect(shared.Client().List(ctx, &after, ours...)).To(Succeed())
+		Expect(after.Items).To(HaveLen(len(before.Items)))
+	})
+
 	It("makes no token for whoever may not", func(ctx SpecContext) {
 		Expect(terminalOf("mallory@example.com").refused(ctx, "activate", provider)).To(ContainSubstring(`User "mallory@example.com" cannot get`))
+		Expect(root.refused(ctx, "activate", provider, "--type", "Okta")).To(ContainSubstring("is there already, and --type is for a new one"))
+		Expect(root.refused(ctx, "activate", provider, "--manager-namespace", "nosuch")).To(ContainSubstring(`there is no namespace "nosuch"`))
+		Expect(root.refused(ctx, "revoke", provider, first[1])).To(And(ContainSubstring("say its ID alone"), Not(ContainSubstring(first[1]))))
 		Expect(root.refused(ctx, "activate", "Not A Name")).To(HavePrefix("Error: "))
 		Expect(root.refused(ctx, "activate", provider, "--expires-in", "-1h")).To(ContainSubstring("a token can't live for"))
 	})
 })
+
+// full is where nothing can be written.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
 
 var _ = Describe("status", func() {
 	It("shows providers with their counts, and what is wrong", func(ctx SpecContext) {

@@ -109,7 +109,8 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "%s"}]
 			Name: name, UserName: userName, Provider: "life", State: v1alpha1.StateActive, Reason: "Active",
 			Level: v1alpha1.LevelUser, Subject: userName, Roles: []string{role}}))
 		Expect(root.ok(ctx, "who", "--provider", "life", "--state", "Suspended", "-o", "yaml")).To(Equal("[]\n"))
-		Expect(root.refused(ctx, "who", "--role", "no such role")).To(Equal("Error: there is no ProvisionedRole \"no such role\"\n"))
+		Expect(root.refused(ctx, "who", "--role", "no such role")).To(HavePrefix("Error: there is no ProvisionedRole \"no such role\": say "))
+		Expect(root.refused(ctx, "who", "--provider", "nosuch")).To(Equal("Error: there is no IdentityProvider \"nosuch\", nor a user of one\n"))
 		Expect(root.refused(ctx, "who", "--state", "Asleep")).To(ContainSubstring("want Active, Suspended, Deprovisioned"))
 		Expect(root.refused(ctx, "who", "-o", "xml")).To(ContainSubstring("want json or yaml"))
 	})
