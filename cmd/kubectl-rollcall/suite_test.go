@@ -116,6 +116,16 @@ func (t *terminal) run(ctx context.Context, args ...string) printed {
 	return printed{out.String(), errOut.String(), code}
 }
 
+// complete is what a shell is told.
+func (t *terminal) complete(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	var out, errOut bytes.Buffer
+	code := execute(ctx, genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &out, ErrOut: &errOut},
+		append([]string{"__complete", "--kubeconfig", t.kubeconfig}, args...))
+	Expect(code).To(Equal(0), errOut.String())
+	return out.String()
+}
+
 // ok runs a command that must succeed, and returns what it printed.
 func (t *terminal) ok(ctx context.Context, args ...string) string {
 	GinkgoHelper()

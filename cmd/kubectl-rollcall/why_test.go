@@ -3,14 +3,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -224,11 +222,7 @@ spec: {userName: aud@staff.example.com}
 			{[]string{"level", name, "A"}, []string{"Auditor", "Administrator"}},
 			{[]string{"release", "role", ""}, []string{role + "\tLife Devs"}},
 		} {
-			var out, errOut bytes.Buffer
-			code := execute(ctx, genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &out, ErrOut: &errOut},
-				append([]string{"__complete", "--kubeconfig", root.kubeconfig}, test.args...))
-			Expect(code).To(Equal(0), errOut.String())
-			Expect(strings.Split(out.String(), "\n")).To(ContainElements(test.want), "%v", test.args)
+			Expect(strings.Split(root.complete(ctx, test.args...), "\n")).To(ContainElements(test.want), "%v", test.args)
 		}
 	})
 
