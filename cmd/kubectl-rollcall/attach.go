@@ -67,11 +67,7 @@ func newGrantCommand(p *plugin) *cobra.Command {
 }
 
 func (a *attach) run(ctx context.Context, user, role string) error {
-	c, err := a.connect()
-	if err != nil {
-		return err
-	}
-	u, r, err := findBoth(ctx, c, user, role)
+	c, u, r, err := a.connectBoth(ctx, user, role)
 	if err != nil {
 		return err
 	}
@@ -125,11 +121,7 @@ func newDetachCommand(p *plugin) *cobra.Command {
 }
 
 func (a *act) detach(ctx context.Context, user, role string) error {
-	c, err := a.connect()
-	if err != nil {
-		return err
-	}
-	u, r, err := findBoth(ctx, c, user, role)
+	c, u, r, err := a.connectBoth(ctx, user, role)
 	if err != nil {
 		return err
 	}
@@ -161,13 +153,18 @@ func (a *act) detach(ctx context.Context, user, role string) error {
 	return nil
 }
 
-func findBoth(ctx context.Context, c client.Client, user, role string) (*v1alpha1.ProvisionedUser, *v1alpha1.ProvisionedRole, error) {
+// connectBoth connects, and finds both ends of an edge.
+func (a *act) connectBoth(ctx context.Context, user, role string) (client.Client, *v1alpha1.ProvisionedUser, *v1alpha1.ProvisionedRole, error) {
+	c, err := a.connect()
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	u, err := findUser(ctx, c, user)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	r, err := findRole(ctx, c, role)
-	return u, r, err
+	return c, u, r, err
 }
 
 // attachments of a user to a role, sorted by name.
