@@ -127,7 +127,7 @@ func overviewOf(ctx context.Context, c client.Client, now time.Time) (*overview,
 			for i := range providers.Items {
 				p := &providers.Items[i]
 				*row(p.Name) = providerRowOf(p, now)
-				o.Problems = append(o.Problems, health.OfProvider(p, now)...)
+				o.Problems = append(o.Problems, health.OfProvider(p)...)
 			}
 		}},
 		{&users, func() {

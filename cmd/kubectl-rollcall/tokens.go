@@ -68,7 +68,7 @@ func (t *tokens) run(ctx context.Context, args []string) error {
 		for _, token := range p.Status.Tokens {
 			rows = append(rows, tokenRow{p.Name, token.ID, health.TokenState(token, now), token.CreatedAt, token.ExpiresAt, token.LastUsedAt})
 		}
-		problems = append(problems, health.OfTokens(p, now)...)
+		problems = append(problems, health.OfTokens(p)...)
 	}
 	if len(args) == 1 {
 		p := &v1alpha1.IdentityProvider{}

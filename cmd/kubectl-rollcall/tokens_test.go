@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 
@@ -79,6 +80,21 @@ var _ = Describe("tokens", Ordered, func() {
 		Expect(p.Code).To(Equal(0))
 		Expect(p.Err).To(HavePrefix("No live token is left: "))
 		root.eventually(ctx, "status").Should(ContainSubstring("identityprovider/toks: NoToken: no live token: SCIM requests can't authenticate"))
+	})
+
+	It("says when a rotation stopped half way", func(ctx SpecContext) {
+		const half = "tokshalf"
+		old := secretToken.FindStringSubmatch(root.ok(ctx, "activate", half, "--expires-in", "20d"))
+		c, err := entra.NewClient(manager.TenantURL(half), old[1], entra.Options{})
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() int { return c.Send(ctx, http.MethodGet, "/Users?count=1", nil).Status }).WithContext(ctx).Should(Equal(http.StatusOK))
+		made := secretToken.FindStringSubmatch(root.ok(ctx, "rotate", half))
+		told := fmt.Sprintf("identityprovider/%s: ExpiresSoon: the token %s ends at ", half, old[2])
+		root.eventually(ctx, "tokens", half).Should(And(
+			MatchRegexp(old[2]+` +Expiring `), MatchRegexp(made[2]+` +Live `),
+			ContainSubstring(told), ContainSubstring("give the identity provider the token "+made[2])))
+		root.eventually(ctx, "status").Should(ContainSubstring(told))
+		Expect(root.run(ctx, "doctor", half, "--read-only").Out).To(ContainSubstring(`Warning  identity providers: "tokshalf": the token ` + old[2]))
 	})
 
 	It("keeps no token that it could not show", func(ctx SpecContext) {

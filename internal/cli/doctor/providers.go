@@ -41,7 +41,7 @@ func (d *Doctor) providers(ctx context.Context) []*v1alpha1.IdentityProvider {
 		if len(health.LiveTokens(p, now)) == 0 {
 			d.fail(check, "kubectl rollcall activate "+p.Name, "%q has no live token: its SCIM requests can't authenticate", p.Name)
 		}
-		for _, problem := range health.OfTokens(p, now) {
+		for _, problem := range health.OfTokens(p) {
 			d.warn(check, "kubectl rollcall rotate "+p.Name, "%q: %s", p.Name, problem.Message)
 		}
 	}

@@ -5,7 +5,6 @@ package health
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,11 +27,11 @@ func (p Problem) String() string {
 }
 
 // OfProvider finds a connection that does not work, or soon won't.
-func OfProvider(p *v1alpha1.IdentityProvider, now time.Time) []Problem {
+func OfProvider(p *v1alpha1.IdentityProvider) []Problem {
 	f := finder{kind: "IdentityProvider", object: p, conditions: p.Status.Conditions, observed: p.Status.ObservedGeneration}
 	f.behind()
 	f.isNot(v1alpha1.ConditionReady, metav1.ConditionTrue)
-	f.found = append(f.found, OfTokens(p, now)...)
+	f.found = append(f.found, OfTokens(p)...)
 	f.is(v1alpha1.ConditionConnected, metav1.ConditionFalse)
 	if p.Status.TenantURL == "" && p.Status.ObservedGeneration > 0 {
 		f.add("NoTenantURL", "the manager was started without --external-url, and can't say what to paste into the identity provider")

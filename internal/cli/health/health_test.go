@@ -2,7 +2,6 @@ package health
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -47,8 +46,12 @@ func TestWhatIsMeantIsNoProblem(t *testing.T) {
 		{"an author's lost right", OfRule(&v1alpha1.AccessRule{ObjectMeta: object, Status: v1alpha1.AccessRuleStatus{
 			Conditions: condition(v1alpha1.ConditionAuthorMayBind, metav1.ConditionFalse, access.ReasonAuthorLostRight)}}), []string{access.ReasonAuthorLostRight}},
 		{"no token", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{
-			TenantURL: "https://x", Conditions: condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNoToken)}}, now), []string{v1alpha1.ReasonNoToken}},
-		{"no URL", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{ObservedGeneration: 1}}, now), []string{"NoTenantURL"}},
+			TenantURL: "https://x", Conditions: condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNoToken)}}), []string{v1alpha1.ReasonNoToken}},
+		{"a token that ends", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{
+			TenantURL: "https://x", Conditions: condition(v1alpha1.ConditionTokenExpiring, metav1.ConditionTrue, v1alpha1.ReasonExpiresSoon)}}), []string{v1alpha1.ReasonExpiresSoon}},
+		{"a token that doesn't", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{
+			TenantURL: "https://x", Conditions: condition(v1alpha1.ConditionTokenExpiring, metav1.ConditionFalse, v1alpha1.ReasonNotSoon)}}), nil},
+		{"no URL", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{ObservedGeneration: 1}}), []string{"NoTenantURL"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
@@ -74,36 +77,6 @@ func TestLiveTokensEndAtTheirMoment(t *testing.T) {
 	}
 	if !slices.Equal(got, []string{"later", "never"}) {
 		t.Errorf("got %v", got)
-	}
-}
-
-func TestARotationThatStoppedHalfWayIsFound(t *testing.T) {
-	at := func(days int) *metav1.Time { return &metav1.Time{Time: now.AddDate(0, 0, days)} }
-	token := func(id string, ends, used *metav1.Time) v1alpha1.TokenStatus {
-		return v1alpha1.TokenStatus{ID: id, ExpiresAt: ends, LastUsedAt: used}
-	}
-	for _, test := range []struct {
-		name   string
-		tokens []v1alpha1.TokenStatus
-		want   string
-	}{
-		{"the new one lies unused", []v1alpha1.TokenStatus{token("old", at(10), at(0)), token("new", at(365), nil)},
-			"token old is in use and ends at 2026-12-05T12:00:00Z, and token new has never been used"},
-		{"and the old one has ended", []v1alpha1.TokenStatus{token("old", at(-1), at(-1)), token("new", nil, nil)},
-			"token old is in use and ended at 2026-11-24T12:00:00Z"},
-		{"the new one is used", []v1alpha1.TokenStatus{token("old", at(10), at(-1)), token("new", at(365), at(0))}, ""},
-		{"the old one has long to live", []v1alpha1.TokenStatus{token("old", at(100), at(0)), token("new", at(365), nil)}, ""},
-		{"nobody made a new one", []v1alpha1.TokenStatus{token("old", at(10), at(0))}, ""},
-		{"the other ends before", []v1alpha1.TokenStatus{token("old", at(10), at(0)), token("probe", at(1), nil)}, ""},
-		{"the other has ended", []v1alpha1.TokenStatus{token("old", at(-2), at(-3)), token("new", at(-1), nil)}, ""},
-		{"none was ever used", []v1alpha1.TokenStatus{token("a", at(10), nil), token("b", at(365), nil)}, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			got := OfTokens(&v1alpha1.IdentityProvider{Status: v1alpha1.IdentityProviderStatus{Tokens: test.tokens}}, now)
-			if test.want == "" && len(got) > 0 || test.want != "" && (len(got) != 1 || !strings.Contains(got[0].Message, test.want)) {
-				t.Errorf("got %v", got)
-			}
-		})
 	}
 }
 
