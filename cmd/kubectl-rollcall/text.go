@@ -51,12 +51,11 @@ type lines struct{ strings.Builder }
 
 // addf adds one line: what the arguments hold can't begin another.
 func (l *lines) addf(format string, args ...any) {
-	l.WriteString(visible(fmt.Sprintf(format, args...)))
-	l.WriteByte('\n')
+	fmt.Fprintln(l, visible(fmt.Sprintf(format, args...)))
 }
 
 // paragraphf adds an empty line before.
 func (l *lines) paragraphf(format string, args ...any) {
-	l.WriteByte('\n')
+	fmt.Fprintln(l)
 	l.addf(format, args...)
 }

@@ -72,7 +72,7 @@ func agreeQuestions() []explain.Question {
 
 var _ = Describe("why, asked whether somebody may do something", func() {
 	It("finds a way exactly where the API server allows it", func(ctx SpecContext) {
-		r := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 5)) //nolint:gosec // for variety
+		r := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 5))
 		people := agreePeople(ctx)
 		var subjects []rbacv1.Subject
 		for _, u := range people {

@@ -23,8 +23,8 @@ func mergePatch(ctx context.Context, o client.Object, patch string) {
 }
 
 // The states that the life of a person in one identity provider does not come by.
-var _ = DescribeTable("why tells the state of", func(ctx SpecContext, make func(ctx context.Context) (user string), want gomegatypes.GomegaMatcher) {
-	root.eventually(ctx, "why", make(ctx)).Should(want)
+var _ = DescribeTable("why tells the state of", func(ctx SpecContext, begin func(ctx context.Context) (user string), want gomegatypes.GomegaMatcher) {
+	root.eventually(ctx, "why", begin(ctx)).Should(want)
 },
 	Entry("a local user who is not active", func(ctx context.Context) string {
 		name := localUser(ctx, "inactive@states.example.com")

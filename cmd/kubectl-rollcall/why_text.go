@@ -56,7 +56,7 @@ func printAccount(w io.Writer, a explain.Account) error {
 
 func (l *lines) notes(notes []string) {
 	if len(notes) > 0 {
-		l.WriteByte('\n')
+		fmt.Fprintln(l)
 	}
 	for _, n := range notes {
 		l.addf("Note: %s", strings.TrimSpace(n))
