@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -75,7 +76,7 @@ var _ = Describe("acts", func() {
 		Expect(boss.ok(ctx, "detach", name, "acts-dev")).To(ContainSubstring("deleted"))
 		await(ctx, deploy("bea@acts.example.com", "acts"), false)
 		Expect(boss.refused(ctx, "detach", name, "acts-dev")).To(Equal("Error: no attachment of \"bea--acts.example.com\" to role \"acts-dev\"\n"))
-		Expect(boss.refused(ctx, "attach", "nobody@acts.example.com", "acts-dev")).To(Equal("Error: there is no ProvisionedUser \"nobody@acts.example.com\"\n"))
+		Expect(boss.refused(ctx, "attach", "nobody@acts.example.com", "acts-dev")).To(HavePrefix("Error: there is no ProvisionedUser \"nobody@acts.example.com\": say "))
 	})
 
 	It("grants for a while", func(ctx SpecContext) {
@@ -206,11 +207,36 @@ spec: {role: acts-role, provider: actsrole, roleRef: {kind: ClusterRole, name: d
 		root.eventually(ctx, "status").ShouldNot(ContainSubstring("ReleaseHeld"))
 	})
 
+	It("acts on nobody by a name that means two", func(ctx SpecContext) {
+		apply(ctx, `
+apiVersion: identity.rollcall.dev/v1alpha1
+kind: ProvisionedUser
+metadata: {name: actstwin}
+spec: {userName: renamed@actstwin.example.com}
+---
+apiVersion: identity.rollcall.dev/v1alpha1
+kind: ProvisionedUser
+metadata: {name: actstwin-2}
+spec: {userName: actstwin}
+`)
+		Expect(root.refused(ctx, "suspend", "actstwin")).To(HavePrefix(
+			`Error: "actstwin" is the object name of user "renamed@actstwin.example.com", and the userName of ProvisionedUser "actstwin-2"`))
+		Expect(root.ok(ctx, "suspend", "renamed@actstwin.example.com")).To(ContainSubstring("/actstwin suspended"))
+		Expect(root.ok(ctx, "suspend", "actstwin-2")).To(ContainSubstring("/actstwin-2 suspended"))
+	})
+
+	It("completes no name that acts on a terminal", func(ctx SpecContext) {
+		newDirectory(ctx, "actsevil").send(ctx, http.StatusCreated, http.MethodPost, "/Groups",
+			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"acts\u001b[2Jevil"}`)
+		Expect(root.complete(ctx, "release", "role", "acts-")).To(And(ContainSubstring(`acts\u001b[2Jevil`), Not(ContainSubstring("\x1b"))))
+	})
+
 	It("gives nobody a right that they lack", func(ctx SpecContext) {
 		d := newDirectory(ctx, "actslock")
 		d.user(ctx, "hal@actslock.example.com")
 		hal := terminalOf("hal@actslock.example.com")
 		Expect(hal.refused(ctx, "who")).To(HavePrefix(`Error: provisionedusers.identity.rollcall.dev is forbidden: User "hal@actslock.example.com" cannot list`))
-		Expect(hal.refused(ctx, "suspend", "hal--actslock.example.com")).To(ContainSubstring("cannot get"))
+		Expect(hal.refused(ctx, "suspend", "hal--actslock.example.com")).To(And(
+			ContainSubstring("cannot get"), HaveSuffix("\nIt takes the permission level Administrator.\n")))
 	})
 })

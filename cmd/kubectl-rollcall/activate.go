@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -26,10 +25,10 @@ func newActivateCommand(p *plugin) *cobra.Command {
 			"Secret Token: the two values that the form of the identity provider asks for. The cluster holds a digest of\n" +
 			"the token; this is the only time that it is shown. Tokens made before stay good.",
 		Example: "  kubectl rollcall activate entra --subject-prefix oidc:\n" +
-			"  kubectl rollcall activate okta --type Okta --expires-in 2160h",
+			"  kubectl rollcall activate okta --type Okta --expires-in 90d",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.complete(providerNames),
-		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd.Context(), args[0]) },
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd, args[0]) },
 	}
 	cmd.Flags().StringVar(&a.kind, "type", string(v1alpha1.ProviderEntra), "Entra, Okta, OneLogin or Generic; for a new identity provider")
 	cmd.Flags().StringVar(&a.subjectFrom, "subject-from", string(v1alpha1.SubjectFromUserName),
@@ -39,29 +38,54 @@ func newActivateCommand(p *plugin) *cobra.Command {
 	return cmd
 }
 
-func (a *activation) run(ctx context.Context, name string) error {
+// ofNewProviders are the flags that say nothing of a provider that is there.
+var ofNewProviders = []string{"type", "subject-from", "subject-prefix"}
+
+func (a *activation) run(cmd *cobra.Command, name string) error {
 	c, err := a.client()
 	if err != nil {
 		return err
 	}
-	p := &v1alpha1.IdentityProvider{}
+	p, err := a.provider(cmd, c, name)
+	if err != nil {
+		return err
+	}
+	_, err = a.make(cmd.Context(), c, p)
+	return err
+}
+
+// provider reads it, or makes it.
+func (a *activation) provider(cmd *cobra.Command, c client.Client, name string) (*v1alpha1.IdentityProvider, error) {
+	ctx, p := cmd.Context(), &v1alpha1.IdentityProvider{}
 	// Read first: whoever may make tokens need not be one who may make providers.
-	switch err := c.Get(ctx, client.ObjectKey{Name: name}, p); {
-	case apierrors.IsNotFound(err):
-		p = &v1alpha1.IdentityProvider{
+	err := c.Get(ctx, client.ObjectKey{Name: name}, p)
+	if apierrors.IsNotFound(err) {
+		made := &v1alpha1.IdentityProvider{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Spec: v1alpha1.IdentityProviderSpec{
 				Type:    v1alpha1.ProviderType(a.kind),
 				Subject: v1alpha1.SubjectRule{From: v1alpha1.SubjectSource(a.subjectFrom), Prefix: a.subjectPrefix},
 			},
 		}
-		if err := c.Create(ctx, p, client.FieldOwner(fieldManager)); err != nil {
-			return err
+		err = c.Create(ctx, made, client.FieldOwner(fieldManager))
+		if err == nil {
+			fmt.Fprintf(a.ErrOut, "identityprovider.%s/%s created\n", v1alpha1.GroupVersion.Group, name)
+			return made, nil
 		}
-		fmt.Fprintf(a.ErrOut, "identityprovider.%s/%s created\n", v1alpha1.GroupVersion.Group, name)
-	case err != nil:
-		return err
+		if !apierrors.IsAlreadyExists(err) {
+			return nil, err
+		}
+		// Somebody else made it in between.
+		err = c.Get(ctx, client.ObjectKey{Name: name}, p)
 	}
-	_, err = a.make(ctx, c, p)
-	return err
+	if err != nil {
+		return nil, err
+	}
+	for _, flag := range ofNewProviders {
+		if cmd.Flags().Changed(flag) {
+			// What is asked for and not done is no success.
+			return nil, fmt.Errorf("identity provider %q is there already, and --%s is for a new one: leave it out, or kubectl edit identityprovider %s", name, flag, name)
+		}
+	}
+	return p, nil
 }
