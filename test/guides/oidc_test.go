@@ -17,7 +17,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/test/cluster"
@@ -50,7 +49,7 @@ func newCompany(ctx context.Context, n int, more ...entra.Attribute) *company {
 	manifests := blocks(oidcPage, "<!-- provider -->")
 	Expect(manifests).To(HaveLen(len(issuers)), "each configuration of the page has an identity provider beside it")
 	var provider v1alpha1.IdentityProvider
-	Expect(yaml.UnmarshalStrict([]byte(manifests[n]), &provider)).To(Succeed())
+	Expect(strictly(manifests[n], &provider)).To(Succeed())
 	c := &company{name: provider.Name, issuer: issuers[n], tenant: entra.NewTenant(time.Now)}
 	// One for each spec: a provider's users outlive it.
 	c.upn = fmt.Sprintf("alice%d@%s.example.com", companies.Add(1), c.name)

@@ -12,6 +12,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
@@ -68,7 +70,7 @@ func authentication() []byte {
 			Kind       string `json:"kind"`
 			JWT        []map[string]any
 		}
-		Expect(yaml.UnmarshalStrict([]byte(text), &one)).To(Succeed())
+		Expect(strictly(text, &one)).To(Succeed())
 		Expect([]string{one.APIVersion, one.Kind}).To(Equal([]string{"apiserver.config.k8s.io/v1", "AuthenticationConfiguration"}))
 		Expect(one.JWT).To(HaveLen(1))
 		said, ok := one.JWT[0]["issuer"].(map[string]any)
@@ -93,10 +95,12 @@ func blocks(path, mark string) []string {
 	Expect(err).NotTo(HaveOccurred())
 	var all []string
 	for _, rest := range strings.Split(string(text), mark+"\n")[1:] {
-		Expect(rest).To(HavePrefix("```yaml\n"), "what stands below %s in %s", mark, path)
-		block, _, closed := strings.Cut(strings.TrimPrefix(rest, "```yaml\n"), "```")
+		// In a list it is indented, which is the same to YAML.
+		fence, block, _ := strings.Cut(rest, "\n")
+		Expect(strings.TrimSpace(fence)).To(Equal("```yaml"), "what stands below %s in %s", mark, path)
+		block, _, closed := strings.Cut(block, "```")
 		Expect(closed).To(BeTrue())
-		all = append(all, block)
+		all = append(all, strings.TrimRight(block, " "))
 	}
 	Expect(all).NotTo(BeEmpty(), "%s in %s", mark, path)
 	return all
@@ -146,3 +150,20 @@ func user(ctx context.Context, g Gomega, userName string) *v1alpha1.ProvisionedU
 	g.Expect(list.Items).To(HaveLen(1), "ProvisionedUsers with the userName %s", userName)
 	return &list.Items[0]
 }
+
+// person acts as somebody with a certificate of their own.
+func person(name string, groups ...string) client.Client {
+	GinkgoHelper()
+	config, err := shared.User(name, groups...)
+	Expect(err).NotTo(HaveOccurred())
+	return clientOf(config)
+}
+
+func merge(ctx context.Context, as client.Client, object client.Object, patch string) error {
+	return as.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch)))
+}
+
+func named(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name} }
+
+// strictly reads YAML that says nothing but what into has.
+func strictly(text string, into any) error { return yaml.UnmarshalStrict([]byte(text), into) }
