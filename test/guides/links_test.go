@@ -88,3 +88,24 @@ func TestEachGuideIsFound(t *testing.T) {
 		}
 	}
 }
+
+// screen is how many lines a terminal shows without scrolling.
+const screen = 45
+
+func TestFirstUserIsLessThanAScreenAway(t *testing.T) {
+	for _, p := range pages(t) {
+		if p.path != "README.md" {
+			continue
+		}
+		_, install, found := strings.Cut(p.text, "\n## Install it\n")
+		before, _, shown := strings.Cut(install, "$ kubectl get provisionedusers\n")
+		if lines := strings.Count(before, "\n"); !found || !shown || lines > screen {
+			t.Errorf("README.md: from installing to the first user it takes %d lines, or it is not shown", lines)
+		}
+		for _, step := range []string{"helm install ", "kubectl rollcall activate ", "docs/guides/entra.md"} {
+			if !strings.Contains(before, step) {
+				t.Errorf("README.md: %q is not on the way to the first user", step)
+			}
+		}
+	}
+}
