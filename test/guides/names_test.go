@@ -113,9 +113,31 @@ func TestCommandsAndFlagsExist(t *testing.T) {
 }
 
 var (
-	setValue = regexp.MustCompile(`--set(?:-string)? '?([a-zA-Z0-9.]+)=`)
-	dotted   = regexp.MustCompile(`^([a-zA-Z]+(?:\.[a-zA-Z]+)*)(?:=\S*)?$`)
+	setValue  = regexp.MustCompile(`--set(?:-string)? '?([a-zA-Z0-9.]+)=`)
+	yamlBlock = regexp.MustCompile("(?ms)^( *)```yaml\n(.*?)^ *```")
+	dotted    = regexp.MustCompile(`^([a-zA-Z]+(?:\.[a-zA-Z]+)*)(?:=\S*)?$`)
 )
+
+// dedent takes the indentation of its fence off a block that stands in a list.
+func dedent(text, indentation string) string {
+	return strings.TrimPrefix(strings.ReplaceAll("\n"+text, "\n"+indentation, "\n"), "\n")
+}
+
+// paths are those of all that is no map in values of the chart.
+func paths(values map[string]any) []string {
+	var all []string
+	for name, value := range values {
+		below, ok := value.(map[string]any)
+		if !ok {
+			all = append(all, name)
+			continue
+		}
+		for _, path := range paths(below) {
+			all = append(all, name+"."+path)
+		}
+	}
+	return all
+}
 
 // has says whether there is a value at a path. What is empty may have anything below.
 func has(values any, path []string) bool {
@@ -147,6 +169,20 @@ func TestValuesOfTheChartExist(t *testing.T) {
 		}
 	}
 	for _, p := range pages(t) {
+		for _, block := range yamlBlock.FindAllStringSubmatch(p.text, -1) {
+			var sample map[string]any
+			if yaml.Unmarshal([]byte(dedent(block[2], block[1])), &sample) != nil || sample["apiVersion"] != nil {
+				continue
+			}
+			for name := range sample {
+				if values[name] != nil {
+					for _, path := range paths(sample) {
+						check(p, path)
+					}
+					break
+				}
+			}
+		}
 		for _, line := range p.code() {
 			for _, set := range setValue.FindAllStringSubmatch(line, -1) {
 				check(p, set[1])
