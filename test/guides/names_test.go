@@ -12,7 +12,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/rollcall-dev/rollcall/internal/manager"
+	operator "github.com/rollcall-dev/rollcall/internal/manager"
 )
 
 // elsewhere are flags of other programs that pages name without the program.
@@ -90,7 +90,7 @@ func TestCommandsAndFlagsExist(t *testing.T) {
 	// A flag that stands alone is the manager's, or one of the plugin's.
 	t.Run("of the manager", func(t *testing.T) {
 		flags := flag.NewFlagSet("manager", flag.ContinueOnError)
-		new(manager.Options).BindFlags(flags)
+		new(operator.Options).BindFlags(flags)
 		count := 0
 		for _, p := range pages(t) {
 			for _, s := range span.FindAllString(p.prose(), -1) {
