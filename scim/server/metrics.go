@@ -45,8 +45,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		authFailures: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_scim_authentication_failures_total",
-			Help: "SCIM requests without a valid token, by the identity provider they were for.",
-		}, []string{"provider"}),
+			Help: "SCIM requests without a valid token, by the identity provider they were for and reason: missing, expired, or unknown, " +
+				"which a revoked one and another provider's are too.",
+		}, []string{"provider", "reason"}),
 		throttled: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_scim_throttled_total",
 			Help: "SCIM requests refused because of a limit: in_flight, bulks, member_lists, rate or authentication.",

@@ -30,9 +30,10 @@ const (
 	errorURN      = "urn:ietf:params:scim:api:messages:2.0:Error"
 	listURN       = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
-	token      = "rollcall_good_token"
-	otherToken = "rollcall_other_token"
-	unknownID  = "00000000-0000-4000-8000-000000000000"
+	token        = "rollcall_good_token"
+	otherToken   = "rollcall_other_token"
+	expiredToken = "rollcall_expired_token"
+	unknownID    = "00000000-0000-4000-8000-000000000000"
 )
 
 // backend has the providers "entra" and "okta", and "paused", which is.
@@ -53,8 +54,11 @@ func (b *backend) Directory(_ context.Context, provider string) (scim.Directory,
 }
 
 func (b *backend) Authenticate(_ context.Context, provider, presented string) (string, error) {
-	if presented != "" && b.tokens[provider] == presented {
+	switch {
+	case presented != "" && b.tokens[provider] == presented:
 		return "id-of-" + provider, nil
+	case presented == expiredToken:
+		return "", fmt.Errorf("check: %w", server.ErrExpired)
 	}
 	return "", fmt.Errorf("check: %w", server.ErrUnauthenticated)
 }

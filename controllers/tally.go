@@ -1,0 +1,75 @@
+package controllers
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// tally keeps a gauge in step with what the reconcilers last saw of each object: how
+// many there are of each kind, by labels that an object can change.
+type tally struct {
+	*prometheus.GaugeVec
+	mu     sync.Mutex
+	byName map[string]share
+	// count is how much there is by the joined labels.
+	count map[string]float64
+}
+
+// share is what one object adds to a gauge.
+type share struct {
+	amount float64
+	labels []string
+}
+
+func newTally(name, help string, labels ...string) *tally {
+	return &tally{
+		GaugeVec: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels),
+		byName:   map[string]share{}, count: map[string]float64{},
+	}
+}
+
+// put says what an object adds from now on; nothing takes it out.
+func (t *tally) put(name string, amount float64, labels ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old, known := t.byName[name]
+	if known && old.amount == amount && slices.Equal(old.labels, labels) {
+		return
+	}
+	if known {
+		t.add(share{-old.amount, old.labels})
+	}
+	delete(t.byName, name)
+	if amount != 0 {
+		t.byName[name] = share{amount, labels}
+		t.add(t.byName[name])
+	}
+}
+
+// one is the amount of an object that counts if it is something.
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// drop takes an object out.
+func (t *tally) drop(name string) { t.put(name, 0) }
+
+// add leaves no series behind that says zero: the labels name providers, which go.
+func (t *tally) add(s share) {
+	key := ""
+	for _, l := range s.labels {
+		key += l + "\x00"
+	}
+	t.count[key] += s.amount
+	if t.count[key] == 0 {
+		delete(t.count, key)
+		t.DeleteLabelValues(s.labels...)
+		return
+	}
+	t.WithLabelValues(s.labels...).Set(t.count[key])
+}
