@@ -87,6 +87,7 @@ verify: vet ## Fail if generated files, formatting or go.mod are not what they s
 	@go mod tidy -diff
 	@go run ./hack/conformance --check
 	@go run ./hack/chart --check
+	@go run ./hack/metrics --check
 	@unformatted=$$(gofmt -l api cmd controllers hack internal scim test webhook) && \
 		if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
@@ -111,6 +112,10 @@ manifests: ## Write the CRDs and the manager's rights from the markers in the co
 .PHONY: conformance
 conformance: ## Write the page of what the tests prove of the RFCs and of the client facts.
 	@go run ./hack/conformance
+
+.PHONY: metrics
+metrics: ## Write the page of the metrics that the manager serves.
+	@go run ./hack/metrics
 
 .PHONY: fmt
 fmt: ## Format the code.
