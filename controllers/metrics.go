@@ -44,6 +44,10 @@ var (
 		Name: "rollcall_identity_provider_last_contact_timestamp_seconds",
 		Help: "Unix time, to the minute, of the last authenticated SCIM request, by identity provider and its type.",
 	}, []string{"provider", "type"})
+	tokenExpiry = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "rollcall_token_expiry_timestamp_seconds",
+		Help: "When the token ends that the identity provider uses, as Unix time: of those in use the one that ends first or, as long as none was presented, the one that lives longest.",
+	}, []string{"provider", "token"})
 	eventsDropped = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "rollcall_events_dropped_total",
 		Help: "Kubernetes Events that were not recorded because there were too many at once, by type: Normal or Warning.",
@@ -55,7 +59,7 @@ var (
 func Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		projectionLag, usersByState, usersRefused, roles, rolesIncomplete, attachments, rules, rulesUnbacked,
-		bindings, bindingsRefused, lastContact, eventsDropped,
+		bindings, bindingsRefused, lastContact, tokenExpiry, eventsDropped,
 	}
 }
 

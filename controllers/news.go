@@ -145,15 +145,12 @@ func ruleNews(before, after *v1alpha1.AccessRule) []news {
 	return all
 }
 
-// providerNews leaves the tokens alone, whose Events come before their end.
+// providerNews leaves the tokens alone, whose Events are not only about a turn.
 func providerNews(before, after *v1alpha1.IdentityProvider) []news {
 	var all []news
 	ready := turnOf(before.Status.Conditions, after.Status.Conditions, v1alpha1.ConditionReady)
 	switch {
 	case ready.to(metav1.ConditionFalse) && ready.after.Reason == v1alpha1.ReasonNoToken:
-		if ready.before != nil { // a new one has no token yet
-			all = append(all, ready.news(corev1.EventTypeWarning))
-		}
 	case ready.to(metav1.ConditionFalse):
 		all = append(all, ready.news(corev1.EventTypeNormal))
 	case ready.back(metav1.ConditionTrue):

@@ -120,11 +120,11 @@ func TestNewsOf(t *testing.T) {
 			rule(is(v1alpha1.ConditionAuthorMayBind, yes, access.ReasonAuthorMayBind)), ""},
 
 		{"a new provider", provider(nil), provider(is(ready, no, v1alpha1.ReasonNoToken)), ""},
-		{"a provider without a token", provider(is(ready, yes, v1alpha1.ReasonReconciled)), provider(is(ready, no, v1alpha1.ReasonNoToken)), "Warning NoToken"},
+		{"a provider without a token, of which the tokens' Events speak", provider(is(ready, yes, v1alpha1.ReasonReconciled)), provider(is(ready, no, v1alpha1.ReasonNoToken)), ""},
 		{"a paused provider", provider(is(ready, yes, v1alpha1.ReasonReconciled)), provider(is(ready, no, v1alpha1.ReasonPaused)), "Normal Paused"},
 		{"a provider that goes on", provider(is(ready, no, v1alpha1.ReasonPaused)), provider(is(ready, yes, v1alpha1.ReasonReconciled)), "Normal Serving"},
 		{"the first contact", provider(is(v1alpha1.ConditionConnected, no, "x")), provider(is(v1alpha1.ConditionConnected, yes, "Contacted")), "Normal Contacted"},
-		{"a token that ends soon", provider(nil), provider(is(v1alpha1.ConditionTokenExpiring, yes, "ExpiresSoon")), ""},
+		{"a token that ends soon", provider(nil), provider(is(v1alpha1.ConditionTokenExpiring, yes, v1alpha1.ReasonExpiresSoon)), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -23,6 +23,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/controllers"
 	"github.com/rollcall-dev/rollcall/internal/backend"
+	"github.com/rollcall-dev/rollcall/internal/directory"
 	"github.com/rollcall-dev/rollcall/internal/index"
 	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/internal/token"
@@ -92,7 +93,7 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		return nil, err
 	}
 	return mgr, errors.Join(
-		addSCIM(mgr, o, lease, contacts),
+		addSCIM(ctx, mgr, o, lease, contacts),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		addWebhooks(ctx, mgr, o),
 	)
@@ -116,8 +117,8 @@ func lockOf(lease *leader.Lease) resourcelock.Interface {
 
 // addSCIM adds the directories of all identity providers to the manager, and what
 // lets every replica take requests to them.
-func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts) error {
-	handler, err := newDirectories(mgr, o, contacts)
+func addSCIM(ctx context.Context, mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts) error {
+	handler, err := newDirectories(ctx, mgr, o, contacts)
 	if err != nil {
 		return err
 	}
@@ -136,7 +137,7 @@ func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.C
 }
 
 // newDirectories is the SCIM protocol over what the cluster knows.
-func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts) (http.Handler, error) {
+func newDirectories(ctx context.Context, mgr ctrl.Manager, o Options, contacts *token.Contacts) (http.Handler, error) {
 	// The directories' own client: a lookup waits for what they wrote, and not
 	// for what the reconcilers write.
 	consistent, err := client.New(mgr.GetConfig(), client.Options{
@@ -151,8 +152,12 @@ func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts) (http
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the directories: %w", err)
 	}
+	tally, err := directory.NewTally(ctx, mgr.GetCache())
+	if err != nil {
+		return nil, err
+	}
 	tokens := token.NewStore(mgr.GetCache(), o.Namespace, clock.RealClock{})
-	return server.New(backend.New(consistent, mgr.GetAPIReader(), tokens), server.Options{
+	return server.New(backend.New(consistent, mgr.GetAPIReader(), tally, tokens), server.Options{
 		ExternalURL:    o.ExternalURL,
 		TrustForwarded: o.TrustForwarded,
 		Registerer:     metrics.Registry,
