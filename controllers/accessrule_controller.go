@@ -219,7 +219,7 @@ func tallyRule(rule *v1alpha1.AccessRule, status *v1alpha1.AccessRuleStatus, rea
 		kind = clusterRoleBindingKind
 	}
 	rules.put(rule.Name, 1, reason)
-	rulesUnbacked.put(rule.Name, one(meta.IsStatusConditionFalse(status.Conditions, v1alpha1.ConditionAuthorMayBind)))
+	rulesUnbacked.put(rule.Name, one(meta.IsStatusConditionFalse(status.Conditions, v1alpha1.ConditionAuthorMayBind)), access.ReasonAuthorLostRight)
 	bindings.put(forRule+rule.Name, float64(status.Bindings), kind)
 	bindingsRefused.put(forRule+rule.Name, float64(refused), forRule)
 }

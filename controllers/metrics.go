@@ -3,6 +3,9 @@ package controllers
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
 )
 
 // The replica that leads has these; a name of a user or a role is in none of them.
@@ -28,18 +31,20 @@ var (
 		"provider")
 	attachments = newTally("rollcall_attachments",
 		"RoleAttachments by state: Active, Pending, Expired, Superseded or Ineffective.",
-		"state")
+		"state").knowing("Active", "Pending", "Expired", "Superseded", "Ineffective")
 	rules = newTally("rollcall_access_rules",
 		"AccessRules by the reason of their condition Ready, such as Reconciled, RoleNotFound or BindingsRefused.",
-		"reason")
+		"reason").knowing(v1alpha1.ReasonReconciled, v1alpha1.ReasonRoleNotFound, v1alpha1.ReasonRoleOfAnotherProvider,
+		v1alpha1.ReasonBindingsRefused, v1alpha1.ReasonProjecting)
 	rulesUnbacked = newTally("rollcall_access_rules_unbacked",
-		"AccessRules whose author may not bind any more what the rule gives.")
+		"AccessRules whose author may not bind any more what the rule gives, by the reason of their condition AuthorMayBind.",
+		"reason").knowing(access.ReasonAuthorLostRight)
 	bindings = newTally("rollcall_bindings",
 		"Bindings that access rules and permission levels are projected to, by kind: RoleBinding or ClusterRoleBinding.",
-		"kind")
+		"kind").knowing(roleBindingKind, clusterRoleBindingKind)
 	bindingsRefused = newTally("rollcall_bindings_refused",
 		"Bindings that could not be written, by what they are for (rule or level): the manager may not bind the role, or a foreign binding has the name.",
-		"source")
+		"source").knowing(forRule, forLevel)
 	lastContact = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "rollcall_identity_provider_last_contact_timestamp_seconds",
 		Help: "Unix time, to the minute, of the last authenticated SCIM request, by identity provider and its type.",

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,8 @@ type tally struct {
 	byName map[string]share
 	// count is how much there is by the joined labels.
 	count map[string]float64
+	// known are the joined labels whose series are there when they say zero.
+	known map[string]bool
 }
 
 // share is what one object adds to a gauge.
@@ -26,9 +29,21 @@ type share struct {
 func newTally(name, help string, labels ...string) *tally {
 	return &tally{
 		GaugeVec: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels),
-		byName:   map[string]share{}, count: map[string]float64{},
+		byName:   map[string]share{}, count: map[string]float64{}, known: map[string]bool{},
 	}
 }
+
+// knowing shows zero for these values of the label: what is not there can't be seen to
+// rise.
+func (t *tally) knowing(values ...string) *tally {
+	for _, v := range values {
+		t.known[join(v)] = true
+		t.WithLabelValues(v).Set(0)
+	}
+	return t
+}
+
+func join(labels ...string) string { return strings.Join(labels, "\x00") }
 
 // put says what an object adds from now on; nothing takes it out.
 func (t *tally) put(name string, amount float64, labels ...string) {
@@ -59,14 +74,11 @@ func one(is bool) float64 {
 // drop takes an object out.
 func (t *tally) drop(name string) { t.put(name, 0) }
 
-// add leaves no series behind that says zero: the labels name providers, which go.
+// add leaves no series behind that says zero, but of known labels: providers go.
 func (t *tally) add(s share) {
-	key := ""
-	for _, l := range s.labels {
-		key += l + "\x00"
-	}
+	key := join(s.labels...)
 	t.count[key] += s.amount
-	if t.count[key] == 0 {
+	if t.count[key] == 0 && !t.known[key] {
 		delete(t.count, key)
 		t.DeleteLabelValues(s.labels...)
 		return

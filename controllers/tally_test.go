@@ -34,4 +34,11 @@ func TestTally(t *testing.T) {
 	c.put("b", 0, "here")
 	c.drop("nobody")
 	expect("nothing is left", 0, nil)
+	c.knowing("here", "there")
+	expect("known places", 2, map[string]float64{"here": 0, "there": 0})
+	c.put("a", 1, "here")
+	c.put("b", 1, "elsewhere")
+	c.drop("a")
+	c.drop("b")
+	expect("nothing is left there", 2, map[string]float64{"here": 0, "there": 0})
 }
