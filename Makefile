@@ -57,13 +57,17 @@ bench-scim: ## Measure the protocol alone: parsing, matching, merging, and a req
 ##@ Test
 
 .PHONY: test
-test: test-unit controlplane ## Run all tests, those against a real control plane one package at a time.
+test: test-unit test-alerts controlplane ## Run all tests, those against a real control plane one package at a time.
 	@assets=$$(go run ./hack/controlplane --with kube-controller-manager,kubectl --print-path) && \
 		KUBEBUILDER_ASSETS=$$assets go test -tags integration -p 1 -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(INTEGRATION)
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
 	go test $(TESTFLAGS) ./...
+
+.PHONY: test-alerts
+test-alerts: ## Run the alerts and the dashboard's queries in Prometheus' engine, which has a module of its own.
+	cd hack/tools/prometheus && go test $(TESTFLAGS) ./...
 
 .PHONY: fuzz
 fuzz: ## Fuzz each parser and merge for FUZZTIME (1m), one after the other.
