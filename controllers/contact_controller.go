@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -46,13 +45,13 @@ func (r *contactReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	lastContact.DeletePartialMatch(prometheus.Labels{"provider": req.Name})
 	if !found || p.DeletionTimestamp != nil || p.Status.LastContactAt == nil {
+		lastContact.drop(req.Name)
 		r.silent.Delete(req.Name)
 		return ctrl.Result{}, nil
 	}
 	last := p.Status.LastContactAt.Time
-	lastContact.WithLabelValues(p.Name, string(p.Spec.Type)).Set(float64(last.Unix()))
+	lastContact.put(p.Name, float64(last.Unix()), p.Name, string(p.Spec.Type))
 	if p.Spec.Type != v1alpha1.ProviderEntra || p.Spec.Paused {
 		r.silent.Delete(p.Name)
 		return ctrl.Result{}, nil

@@ -45,10 +45,9 @@ var (
 	bindingsRefused = newTally("rollcall_bindings_refused",
 		"Bindings that could not be written, by what they are for (rule or level): the manager may not bind the role, or a foreign binding has the name.",
 		"source").knowing(forRule, forLevel)
-	lastContact = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "rollcall_identity_provider_last_contact_timestamp_seconds",
-		Help: "Unix time, to the minute, of the last authenticated SCIM request, by identity provider and its type.",
-	}, []string{"provider", "type"})
+	lastContact = newTally("rollcall_identity_provider_last_contact_timestamp_seconds",
+		"Unix time, to the minute, of the last authenticated SCIM request, by identity provider and its type.",
+		"provider", "type")
 	tokenExpiry = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "rollcall_token_expiry_timestamp_seconds",
 		Help: "When the token ends that the identity provider uses, as Unix time: of those in use the one that ends first or, as long as none was presented, the one that lives longest.",

@@ -50,16 +50,22 @@ func (t *tally) put(name string, amount float64, labels ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old, known := t.byName[name]
-	if known && old.amount == amount && slices.Equal(old.labels, labels) {
-		return
-	}
-	if known {
-		t.add(share{-old.amount, old.labels})
+	if known && slices.Equal(old.labels, labels) {
+		if old.amount != amount {
+			t.add(share{amount - old.amount, labels})
+		}
+	} else {
+		// The new place first: nothing is to look gone that has moved.
+		if amount != 0 {
+			t.add(share{amount, labels})
+		}
+		if known {
+			t.add(share{-old.amount, old.labels})
+		}
 	}
 	delete(t.byName, name)
 	if amount != 0 {
 		t.byName[name] = share{amount, labels}
-		t.add(t.byName[name])
 	}
 }
 
