@@ -88,6 +88,7 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		ContactEvents: contacts.Events(),
 
 		AttachmentRetention: o.AttachmentRetention,
+		AuthorRecheck:       o.AuthorRecheck,
 		RequestTimeout:      server.RequestTimeout,
 	}); err != nil {
 		return nil, err

@@ -138,7 +138,7 @@ func (h *handler) guard(ctx context.Context, x *exchange) (response, error) {
 	select {
 	case h.inFlight <- struct{}{}:
 	default:
-		h.metrics.throttled.WithLabelValues("in_flight").Inc()
+		h.metrics.throttled.WithLabelValues(limitInFlight).Inc()
 		return response{}, &scim.Error{
 			Status: http.StatusServiceUnavailable, RetryAfter: retryBusy,
 			Detail: "too many requests at once: try again later",
@@ -229,7 +229,7 @@ func (h *handler) admit(ctx context.Context, x *exchange) error {
 // throttle counts for the provider's rate.
 func (h *handler) throttle(provider string) error {
 	if wait := h.providers.take(provider, h.now()); wait > 0 {
-		h.metrics.throttled.WithLabelValues("rate").Inc()
+		h.metrics.throttled.WithLabelValues(limitRate).Inc()
 		return tooMany(wait, "too many requests: try again later")
 	}
 	return nil
@@ -241,7 +241,7 @@ func (h *handler) refuse(ctx context.Context, x *exchange, reason string) error 
 	h.metrics.authFailures.WithLabelValues(x.provider, reason).Inc()
 	address := h.clientAddress(x.Request)
 	if wait := h.failures.take(x.provider+" "+address, h.now()); wait > 0 {
-		h.metrics.throttled.WithLabelValues("authentication").Inc()
+		h.metrics.throttled.WithLabelValues(limitAuthentication).Inc()
 		return tooMany(wait, "too many failed authentications: try again later")
 	}
 	h.log.InfoContext(ctx, "refused a SCIM request without a valid token",

@@ -351,3 +351,18 @@ func (s *service) wantMetrics(name, kind string, lines ...string) {
 		s.t.Fatal(err)
 	}
 }
+
+// wantThrottled compares how many requests each limit has refused: n the given one,
+// and the others none.
+func (s *service) wantThrottled(limit string, n int) {
+	s.t.Helper()
+	var lines []string
+	for _, l := range []string{"authentication", "bulks", "in_flight", "member_lists", "rate"} {
+		count := 0
+		if l == limit {
+			count = n
+		}
+		lines = append(lines, fmt.Sprintf("rollcall_scim_throttled_total{reason=%q} %d", l, count))
+	}
+	s.wantMetrics("rollcall_scim_throttled_total", "counter", lines...)
+}
