@@ -49,6 +49,10 @@ func NewFront(lease *Lease, local http.Handler, scheme string, peers http.RoundT
 	f.proxy = &httputil.ReverseProxy{
 		Transport:    &forwarder{front: f, peers: peers},
 		ErrorHandler: f.failed,
+		ModifyResponse: func(*http.Response) error {
+			handovers.WithLabelValues(resultAnswered).Inc()
+			return nil
+		},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.Host = scheme, r.In.Host
 			// What the proxy in front of us said stays as it is, for whoever trusts it.
@@ -83,6 +87,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.held <- struct{}{}:
 		defer func() { <-f.held }()
 	default:
+		handovers.WithLabelValues(resultRefused).Inc()
 		server.Refuse(w, scim.Unavailable(retryAfter, errors.New("too many requests wait for a leader")))
 		return
 	}
@@ -105,12 +110,14 @@ type bodyKey struct{}
 // failed answers a request that could not be handed over.
 func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errLeads) {
+		handovers.WithLabelValues(resultKept).Inc()
 		body, _ := r.Context().Value(bodyKey{}).([]byte)
 		r.Header.Del(handedOver)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		f.local.ServeHTTP(w, r)
 		return
 	}
+	handovers.WithLabelValues(resultFailed).Inc()
 	server.Refuse(w, scim.Unavailable(retryAfter, err))
 }
 

@@ -75,6 +75,11 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		return nil, err
 	}
 
+	for _, c := range Collectors(o) {
+		if err := metrics.Registry.Register(c); err != nil {
+			return nil, fmt.Errorf("register a metric: %w", err)
+		}
+	}
 	contacts := token.NewContacts()
 	if err := controllers.SetupWithManager(mgr, controllers.Options{
 		ExternalURL:   o.ExternalURL,
