@@ -94,6 +94,12 @@ func (l *Lease) Update(ctx context.Context, record resourcelock.LeaderElectionRe
 
 func (l *Lease) write(ctx context.Context, record resourcelock.LeaderElectionRecord, do func(context.Context, resourcelock.LeaderElectionRecord) error) error {
 	begun := l.now()
+	if record.HolderIdentity != l.Identity() {
+		// Whoever waits for the lease may have it before we hear that it is given back.
+		l.mu.Lock()
+		l.renewed = time.Time{}
+		l.mu.Unlock()
+	}
 	err := do(ctx, record)
 	if err == nil {
 		l.note(record, begun)
