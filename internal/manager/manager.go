@@ -120,9 +120,9 @@ func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.C
 	if err != nil {
 		return err
 	}
-	scheme, peers := leader.Peers(certificates)
-	front := leader.NewFront(lease, handler, scheme, peers)
-	scim := newSCIMServer(front, lease, certificates, o.SCIMAddress)
+	peers := leader.NewPeers(certificates)
+	front := leader.NewFront(lease, handler, peers, scimLog(mgr))
+	scim := newSCIMServer(front, lease, peers, certificates, o.SCIMAddress)
 	return errors.Join(
 		mgr.Add(scim),
 		mgr.Add(&takeover{front: front, alone: lease == nil, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
@@ -151,7 +151,11 @@ func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts) (http
 		ExternalURL:    o.ExternalURL,
 		TrustForwarded: o.TrustForwarded,
 		Registerer:     metrics.Registry,
-		Logger:         slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim"))),
+		Logger:         scimLog(mgr),
 		OnContact:      contacts.Record,
 	}), nil
+}
+
+func scimLog(mgr ctrl.Manager) *slog.Logger {
+	return slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim")))
 }
