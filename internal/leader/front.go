@@ -90,6 +90,11 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Header.Get(handedOver) != "":
 		server.Refuse(w, &scim.Error{Status: http.StatusMisdirectedRequest, Detail: "this replica does not lead"})
 		return
+	case f.lease != nil && f.lease.Lost():
+		// What comes out of its sockets when it thaws may have been given up and done
+		// again since: it would undo what came after.
+		f.refuse(w, r, ErrNotLeading)
+		return
 	}
 	select {
 	case f.held <- struct{}{}:
