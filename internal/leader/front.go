@@ -100,7 +100,8 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.held <- struct{}{}:
 		defer func() { <-f.held }()
 	default:
-		f.refuse(w, r, errors.New("too many requests wait for the leader"))
+		// Not in the log, which whoever sends so many could flood.
+		server.Refuse(w, scim.Unavailable(retryAfter, errors.New("too many requests wait for the leader")))
 		return
 	}
 	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), receivedKey{}, r)))
