@@ -26,8 +26,9 @@ type base struct {
 	live   client.Reader
 	clock  clock.PassiveClock
 	recent *recent
-	// dangling is common to all.
+	// dangling and events are common to all.
 	dangling *dangling
+	events   *recorder
 }
 
 // fork gives a reconciler a memory of its own.

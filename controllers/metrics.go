@@ -16,8 +16,16 @@ var (
 		Name: "rollcall_users",
 		Help: "ProvisionedUsers by identity provider (local for none) and effective state.",
 	}, []string{"provider", "state"})
+	tokenExpiry = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "rollcall_token_expiry_timestamp_seconds",
+		Help: "When the token ends that the identity provider uses, as Unix time: of those in use the one that ends first or, as long as none was presented, the one that lives longest.",
+	}, []string{"provider", "token"})
+	eventsDropped = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "rollcall_events_dropped_total",
+		Help: "Kubernetes Events that were not recorded because there were too many at once, by type: Normal or Warning.",
+	}, []string{"type"})
 )
 
 func init() {
-	metrics.Registry.MustRegister(projectionLag, usersByState)
+	metrics.Registry.MustRegister(projectionLag, usersByState, tokenExpiry, eventsDropped)
 }

@@ -71,6 +71,7 @@ func startManager(ctx context.Context, c *cluster.Cluster, options ctrlconfig.Co
 	config.Wrap(wrap)
 	config.Wrap(outage.wrap)
 	config.Wrap(lag.wrap)
+	config.Wrap(door.wrap)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:     manager.Scheme(),
 		Cache:      manager.CacheOptions(cluster.Namespace),

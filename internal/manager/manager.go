@@ -23,6 +23,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/controllers"
 	"github.com/rollcall-dev/rollcall/internal/backend"
+	"github.com/rollcall-dev/rollcall/internal/directory"
 	"github.com/rollcall-dev/rollcall/internal/index"
 	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/internal/token"
@@ -82,12 +83,13 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		ContactEvents: contacts.Events(),
 
 		AttachmentRetention: o.AttachmentRetention,
+		AuthorRecheck:       o.AuthorRecheck,
 		RequestTimeout:      server.RequestTimeout,
 	}); err != nil {
 		return nil, err
 	}
 	return mgr, errors.Join(
-		addSCIM(mgr, o, lease, contacts),
+		addSCIM(ctx, mgr, o, lease, contacts),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		addWebhooks(ctx, mgr, o),
 	)
@@ -111,8 +113,8 @@ func lockOf(lease *leader.Lease) resourcelock.Interface {
 
 // addSCIM adds the directories of all identity providers to the manager, and what
 // lets every replica take requests to them.
-func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts) error {
-	handler, err := newDirectories(mgr, o, contacts)
+func addSCIM(ctx context.Context, mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts) error {
+	handler, err := newDirectories(ctx, mgr, o, contacts)
 	if err != nil {
 		return err
 	}
@@ -131,7 +133,7 @@ func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.C
 }
 
 // newDirectories is the SCIM protocol over what the cluster knows.
-func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts) (http.Handler, error) {
+func newDirectories(ctx context.Context, mgr ctrl.Manager, o Options, contacts *token.Contacts) (http.Handler, error) {
 	// The directories' own client: a lookup waits for what they wrote, and not
 	// for what the reconcilers write.
 	consistent, err := client.New(mgr.GetConfig(), client.Options{
@@ -146,8 +148,12 @@ func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts) (http
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the directories: %w", err)
 	}
+	tally, err := directory.NewTally(ctx, mgr.GetCache())
+	if err != nil {
+		return nil, err
+	}
 	tokens := token.NewStore(mgr.GetCache(), o.Namespace, clock.RealClock{})
-	return server.New(backend.New(consistent, mgr.GetAPIReader(), tokens), server.Options{
+	return server.New(backend.New(consistent, mgr.GetAPIReader(), tally, tokens), server.Options{
 		ExternalURL:    o.ExternalURL,
 		TrustForwarded: o.TrustForwarded,
 		Registerer:     metrics.Registry,

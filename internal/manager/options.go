@@ -49,6 +49,8 @@ type Options struct {
 	SelfSigned bool
 	// AttachmentRetention is how long a RoleAttachment is kept after its end.
 	AttachmentRetention time.Duration
+	// AuthorRecheck is how often the authors of AccessRules are asked about.
+	AuthorRecheck time.Duration
 }
 
 // BindFlags adds a flag for each option.
@@ -76,6 +78,8 @@ func (o *Options) BindFlags(fs *flag.FlagSet) {
 		"make and renew the certificate of the admission webhooks, in the Secret rollcall-webhook; otherwise somebody else has to, such as cert-manager")
 	fs.DurationVar(&o.AttachmentRetention, "expired-attachment-retention", 720*time.Hour,
 		"how long a RoleAttachment is kept after its expiresAt")
+	fs.DurationVar(&o.AuthorRecheck, "author-recheck-interval", time.Minute,
+		"how often to ask the API server whether the author of each AccessRule may still bind what it gives")
 }
 
 func (o *Options) validate() error {
@@ -84,6 +88,9 @@ func (o *Options) validate() error {
 	}
 	if o.AttachmentRetention <= 0 {
 		return fmt.Errorf("--expired-attachment-retention %s: want more than nothing, such as 720h", o.AttachmentRetention)
+	}
+	if o.AuthorRecheck < time.Second {
+		return fmt.Errorf("--author-recheck-interval %s: want a second or more, such as 1m", o.AuthorRecheck)
 	}
 	if o.LeaderElection {
 		address, err := o.advertised()

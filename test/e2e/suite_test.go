@@ -58,7 +58,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 func startManager(ctx context.Context) {
 	GinkgoHelper()
 	var err error
-	manager, err = shared.StartManager(ctx, cluster.ManagerOptions{SCIMPort: scimPort})
+	manager, err = shared.StartManager(ctx, cluster.ManagerOptions{SCIMPort: scimPort, Args: []string{"--author-recheck-interval=5s"}})
 	Expect(err).NotTo(HaveOccurred())
 }
 

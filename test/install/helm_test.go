@@ -3,12 +3,14 @@
 package install_test
 
 import (
+	"context"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -53,7 +55,7 @@ var _ = Describe("An installation by Helm", Ordered, func() {
 
 	It("provisions, under the release's own ServiceAccount", func(ctx SpecContext) {
 		m = i.startPod(ctx)
-		i.activate(ctx, m)
+		i.activate(ctx, m.SCIMURL)
 		i.provision(ctx)
 		i.isLocked(ctx, i.Client(), true)
 		i.isLocked(ctx, glass, true)
@@ -162,6 +164,42 @@ var _ = Describe("An installation by Helm", Ordered, func() {
 			Expect(authorities(c)).To(HaveEach(authority))
 		}
 	}, NodeTimeout(2*time.Minute))
+})
+
+// A Secret that cert-manager made is in the way of the release that would have one of
+// its own, and kinds that were kept belong to the release that made them.
+var _ = Describe("A release by Helm", Ordered, func() {
+	var i *installation
+	run := func(ctx context.Context, args ...string) error {
+		_, err := helm(ctx, i.Cluster, args...)
+		return err
+	}
+
+	BeforeAll(func(ctx SpecContext) { i = newInstallation(ctx, usual) }, NodeTimeout(5*time.Minute))
+
+	It("goes to cert-manager and back", func(ctx SpecContext) {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: usual, Name: "rollcall-webhook"}}
+		name := client.ObjectKeyFromObject(secret)
+		Expect(run(ctx, "install", "rollcall", chart(), "--namespace", usual, "--create-namespace")).To(Succeed())
+		Expect(run(ctx, "upgrade", "rollcall", chart(), "--namespace", usual, "--set", "certificates.mode=certManager")).To(Succeed())
+		Expect(apierrors.IsNotFound(i.Client().Get(ctx, name, secret))).To(BeTrue())
+		secret.Type = corev1.SecretTypeTLS
+		secret.Data = map[string][]byte{"tls.crt": []byte("certificate"), "tls.key": []byte("key")}
+		Expect(i.Client().Create(ctx, secret)).To(Succeed())
+
+		back := []string{"upgrade", "rollcall", chart(), "--namespace", usual, "--reset-values"}
+		Expect(run(ctx, back...)).To(MatchError(ContainSubstring(`Secret "rollcall-webhook"`)))
+		Expect(run(ctx, append(back, "--take-ownership")...)).To(Succeed())
+		Expect(i.Client().Get(ctx, name, secret)).To(Succeed())
+		Expect(secret.Labels).To(HaveKeyWithValue("app.kubernetes.io/managed-by", "Helm"))
+	}, NodeTimeout(time.Minute))
+
+	It("gives way to another name and namespace, to which it leaves the kinds", func(ctx SpecContext) {
+		Expect(run(ctx, "uninstall", "rollcall", "--namespace", usual)).To(Succeed())
+		moved := []string{"install", "scim", chart(), "--namespace", other, "--create-namespace"}
+		Expect(run(ctx, moved...)).To(MatchError(ContainSubstring("CustomResourceDefinition")))
+		Expect(run(ctx, append(moved, "--take-ownership")...)).To(Succeed())
+	}, NodeTimeout(time.Minute))
 })
 
 // authority is a bundle, as base64.

@@ -55,16 +55,6 @@ var _ = Describe("The chart's values", func() {
 		Expect(missing("", schema, values)).To(BeEmpty())
 	})
 
-	It("say the next step", func(ctx SpecContext) {
-		for namespace, step := range map[string]string{
-			usual: "  kubectl rollcall activate entra\n",
-			other: "  kubectl rollcall activate entra --manager-namespace identity\n",
-		} {
-			out, err := helm(ctx, shared, "install", "rollcall", chart(), "--namespace", namespace, "--dry-run=client")
-			Expect(err).NotTo(HaveOccurred())
-			Expect(out).To(ContainSubstring(step))
-		}
-	})
 })
 
 func read(name string) []byte {
