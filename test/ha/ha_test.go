@@ -5,6 +5,8 @@ package ha_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -140,6 +142,14 @@ var _ = Describe("Two replicas behind a Service", Ordered, func() {
 		first := leading(ctx, Default)
 		l.during(ctx, func() {
 			l.busyFor(ctx, 2*clients)
+			// Whoever is slow to ask must not keep the others from an answer.
+			for _, sent := range []string{"", "POST /entra/scim/v2/Users HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"} {
+				slow, err := net.Dial("tcp", strings.TrimPrefix(managers[first].SCIMURL, "http://"))
+				Expect(err).NotTo(HaveOccurred())
+				defer func() { _ = slow.Close() }()
+				_, err = io.WriteString(slow, sent)
+				Expect(err).NotTo(HaveOccurred())
+			}
 			Expect(managers[first].Stop()).To(Succeed())
 			takenOver(ctx, first)
 			l.busyFor(ctx, 2*clients)
