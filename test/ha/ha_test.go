@@ -114,6 +114,10 @@ var _ = Describe("Two replicas behind a Service", Ordered, func() {
 		}
 	}, SpecTimeout(2*time.Minute))
 
+	It("are ready no sooner than they know the tokens", func(ctx SpecContext) {
+		startsWithTheTokens(ctx)
+	}, SpecTimeout(2*time.Minute))
+
 	It("take another token, and refuse the old one, without a failed request", func(ctx SpecContext) {
 		l := newLoad(tenant(), current, "rotated")
 		missed := contoso.missed()
