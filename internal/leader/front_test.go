@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
-
-	"github.com/rollcall-dev/rollcall/scim/server"
 )
 
 // house is some replicas behind their fronts, and the lease that they share.
@@ -38,8 +36,7 @@ func newHouse(t *testing.T, replicas int) *house {
 			w.Header().Set("Seen", strings.Join([]string{r.Host, r.Header.Get("X-Forwarded-For"), r.Header.Get("Authorization"), r.Header.Get(handedOver)}, " "))
 			w.WriteHeader(http.StatusTeapot)
 		})
-		scheme, peers := Peers(nil)
-		f := NewFront(nil, local, scheme, peers)
+		f := NewFront(nil, local, NewPeers(nil), nil)
 		f.patience = 10 * time.Second
 		listener := httptest.NewServer(f)
 		t.Cleanup(listener.Close)
@@ -160,9 +157,6 @@ func TestARequestThatWaitedInVainIsToldWhenToComeBack(t *testing.T) {
 	h := newHouse(t, 1)
 	h.fronts[0].patience = 2 * look
 	expectRefusal(t, h.send(t, 0, "body"), http.StatusServiceUnavailable)
-	if r := h.send(t, 0, strings.Repeat("x", server.MaxBody+1)); r.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("status %d for a body that is too large", r.status)
-	}
 }
 
 // Two replicas that take each other for the leader must not hand a request to and
@@ -217,22 +211,26 @@ func TestARequestIsGivenUpWhenItsLeaderIsReplaced(t *testing.T) {
 	expectRefusal(t, <-answered, http.StatusServiceUnavailable)
 }
 
+// What a leader finds in its sockets when it thaws was given up, and done elsewhere: it
+// neither works on it nor lets the new leader.
 func TestAFrozenLeaderDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, 2)
 	h.lead(t, 0)
 	clock := &testClock{t: time.Now().Add(Duration)}
 	h.fronts[0].lease.now = clock.now
+	expectRefusal(t, h.send(t, 0, "body"), http.StatusServiceUnavailable)
 	h.lead(t, 1)
 	h.fronts[0].lease.note(resourcelock.LeaderElectionRecord{HolderIdentity: h.fronts[1].lease.Identity()}, time.Time{})
-	if r := h.send(t, 0, "body"); r.status != http.StatusTeapot || len(h.worked[0]) > 0 || len(h.worked[1]) != 1 {
-		t.Errorf("status %d, worked: %q", r.status, h.worked)
+	expectRefusal(t, h.send(t, 0, "body"), http.StatusServiceUnavailable)
+	if len(h.worked[0])+len(h.worked[1]) > 0 {
+		t.Errorf("worked: %q", h.worked)
 	}
 }
 
 func TestWithoutALeaseAReplicaLeadsWhenItIsReady(t *testing.T) {
 	t.Parallel()
-	f := NewFront(nil, http.NotFoundHandler(), "http", http.DefaultTransport)
+	f := NewFront(nil, http.NotFoundHandler(), NewPeers(nil), nil)
 	if f.Leads() {
 		t.Error("leads before it is ready")
 	}

@@ -37,6 +37,8 @@ type Lease struct {
 	heard time.Time
 	// renewed is when our last renewal that succeeded was begun.
 	renewed time.Time
+	// led says that this replica has held the lease.
+	led bool
 }
 
 // NewLease makes the lease of a replica that others reach under address, a
@@ -94,6 +96,12 @@ func (l *Lease) Update(ctx context.Context, record resourcelock.LeaderElectionRe
 
 func (l *Lease) write(ctx context.Context, record resourcelock.LeaderElectionRecord, do func(context.Context, resourcelock.LeaderElectionRecord) error) error {
 	begun := l.now()
+	if record.HolderIdentity != l.Identity() {
+		// Whoever waits for the lease may have it before we hear that it is given back.
+		l.mu.Lock()
+		l.renewed = time.Time{}
+		l.mu.Unlock()
+	}
 	err := do(ctx, record)
 	if err == nil {
 		l.note(record, begun)
@@ -114,7 +122,7 @@ func (l *Lease) note(record resourcelock.LeaderElectionRecord, renewed time.Time
 	case l.holder != l.Identity():
 		l.renewed = time.Time{}
 	case !renewed.IsZero():
-		l.renewed = renewed
+		l.renewed, l.led = renewed, true
 	}
 }
 
@@ -122,6 +130,17 @@ func (l *Lease) note(record resourcelock.LeaderElectionRecord, renewed time.Time
 func (l *Lease) Leads() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.leads()
+}
+
+// Lost says that this replica has led and does no longer. Its process ends.
+func (l *Lease) Lost() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.led && !l.leads()
+}
+
+func (l *Lease) leads() bool {
 	return !l.renewed.IsZero() && l.now().Sub(l.renewed) < Duration
 }
 

@@ -130,6 +130,23 @@ func TestARenewalCountsFromItsBeginning(t *testing.T) {
 	}
 }
 
+// Others may take the lease as soon as the API server has heard that it is given back,
+// and that is before its answer comes.
+func TestALeaseIsGivenBackBeforeOthersKnow(t *testing.T) {
+	t.Parallel()
+	shared := &lock{}
+	l := newLease(&replica{shared, "a:1_x"}, time.Now)
+	hold(t, l)
+	leads := true
+	shared.during = func() { leads = l.Leads() }
+	if err := l.Update(t.Context(), resourcelock.LeaderElectionRecord{}); err != nil {
+		t.Fatal(err)
+	}
+	if leads {
+		t.Error("leads while the lease is given back")
+	}
+}
+
 func TestAFailedRenewalExtendsNothing(t *testing.T) {
 	t.Parallel()
 	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}

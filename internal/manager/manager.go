@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -21,6 +23,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/controllers"
 	"github.com/rollcall-dev/rollcall/internal/backend"
 	"github.com/rollcall-dev/rollcall/internal/directory"
@@ -127,9 +130,9 @@ func addSCIM(ctx context.Context, mgr ctrl.Manager, o Options, lease *leader.Lea
 	if err != nil {
 		return err
 	}
-	scheme, peers := leader.Peers(certificates)
-	front := leader.NewFront(lease, handler, scheme, peers)
-	scim := newSCIMServer(front, lease, certificates, o.SCIMAddress)
+	peers := leader.NewPeers(certificates)
+	front := leader.NewFront(lease, handler, peers, scimLog(mgr))
+	scim := newSCIMServer(front, lease, peers, certificates, o.SCIMAddress)
 	return errors.Join(
 		mgr.Add(scim),
 		mgr.Add(&takeover{front: front, alone: lease == nil, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
@@ -157,12 +160,23 @@ func newDirectories(ctx context.Context, mgr ctrl.Manager, o Options, contacts *
 	if err != nil {
 		return nil, err
 	}
+	// No request is taken, and this replica isn't ready, before it is known who may ask:
+	// the caches that exist when the manager starts have synced by then.
+	for _, object := range []client.Object{&corev1.Secret{}, &v1alpha1.IdentityProvider{}} {
+		if _, err := mgr.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return nil, fmt.Errorf("watch tokens and identity providers: %w", err)
+		}
+	}
 	tokens := token.NewStore(mgr.GetCache(), o.Namespace, clock.RealClock{})
 	return server.New(backend.New(consistent, mgr.GetAPIReader(), tally, tokens), server.Options{
 		ExternalURL:    o.ExternalURL,
 		TrustForwarded: o.TrustForwarded,
 		Registerer:     metrics.Registry,
-		Logger:         slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim"))),
+		Logger:         scimLog(mgr),
 		OnContact:      contacts.Record,
 	}), nil
+}
+
+func scimLog(mgr ctrl.Manager) *slog.Logger {
+	return slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim")))
 }

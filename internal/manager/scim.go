@@ -28,8 +28,8 @@ const (
 	// not reach who holds it. While a leader is being replaced the others are ready:
 	// requests wait there, and webhooks are served.
 	silence = 2 * leader.Duration
-	// reach is how long it may take to reach the leader.
-	reach = time.Second
+	// reach is how long it may take to reach the leader: less than a probe waits.
+	reach = 500 * time.Millisecond
 )
 
 // certificates returns what SCIM is served with at the moment; nil for plain HTTP.
@@ -57,6 +57,7 @@ type scimServer struct {
 	server    *http.Server
 	front     *leader.Front
 	lease     *leader.Lease
+	peers     leader.Peers
 	listening atomic.Bool
 
 	mu sync.Mutex
@@ -69,7 +70,7 @@ var (
 	_ manager.LeaderElectionRunnable = (*scimServer)(nil)
 )
 
-func newSCIMServer(front *leader.Front, lease *leader.Lease, c certificates, address string) *scimServer {
+func newSCIMServer(front *leader.Front, lease *leader.Lease, peers leader.Peers, c certificates, address string) *scimServer {
 	s := server.NewHTTPServer(front)
 	s.Addr = address
 	if c == nil {
@@ -79,7 +80,7 @@ func newSCIMServer(front *leader.Front, lease *leader.Lease, c certificates, add
 		// SCIM clients speak HTTP/1.1, for which the limits of the server are made.
 		s.TLSConfig.NextProtos = []string{"http/1.1"}
 	}
-	return &scimServer{server: s, front: front, lease: lease}
+	return &scimServer{server: s, front: front, lease: lease, peers: peers}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
@@ -96,13 +97,30 @@ func (s *scimServer) Start(ctx context.Context) error {
 	}
 	s.listening.Store(true)
 	defer s.listening.Store(false)
-	timeout := scimShutdown
-	return (&manager.Server{
-		Name:            "scim",
-		Server:          s.server,
-		Listener:        listener,
-		ShutdownTimeout: &timeout,
-	}).Start(ctx)
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve SCIM requests: %w", err)
+	case <-ctx.Done():
+		s.stop()
+		return nil
+	}
+}
+
+// stop answers what is worked on. The lease is kept until then, so it doesn't wait for
+// connections on which nothing has come, or not all of a request: their clients lose
+// nothing but the connection.
+func (s *scimServer) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), scimShutdown)
+	defer cancel()
+	go func() {
+		s.front.Settle(ctx)
+		cancel()
+	}()
+	if err := s.server.Shutdown(ctx); err != nil {
+		_ = s.server.Close() // what is left
+	}
 }
 
 // ready is a readiness check: a request that comes here finds its answer.
@@ -140,9 +158,5 @@ func (s *scimServer) reach(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reach)
 	defer cancel()
-	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
-	return connection.Close()
+	return s.peers.Reach(ctx, address)
 }
