@@ -57,8 +57,8 @@ bench: ## Measure SCIM against the raw API server, and the latency of grants and
 	@exec $(BIN)/bench
 
 .PHONY: bench-scim
-bench-scim: ## Measure the protocol alone: parsing, matching, merging, and a request without storage.
-	go test -run '^$$' -bench . -benchmem ./scim/...
+bench-scim: ## Measure the protocol alone: parsing, matching, merging, and a request without storage, with its event.
+	go test -run '^$$' -bench . -benchmem ./scim/... ./internal/audit
 
 ##@ Test
 

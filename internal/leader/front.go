@@ -23,9 +23,6 @@ const (
 	retryAfter = 5 * time.Second
 	// maxForwarded bounds the requests that are handed over, or wait for it, at once.
 	maxForwarded = 256
-	// handedOver marks a request from another replica, which is handed to nobody
-	// else: two that take each other for the leader would never end.
-	handedOver = "Rollcall-Handed-Over"
 )
 
 // Front takes SCIM requests on every replica.
@@ -51,7 +48,7 @@ func NewFront(lease *Lease, local http.Handler, peers Peers, log *slog.Logger) *
 	}
 	f := &Front{lease: lease, local: local, log: log, held: make(chan struct{}, maxForwarded), patience: patience}
 	f.proxy = &httputil.ReverseProxy{
-		Transport:    &forwarder{front: f, peers: peers.transport},
+		Transport:    &forwarder{front: f, peers: peers.through},
 		ErrorHandler: f.failed,
 		ErrorLog:     slog.NewLogLogger(log.Handler(), slog.LevelInfo),
 		ModifyResponse: func(*http.Response) error {
@@ -69,7 +66,7 @@ func NewFront(lease *Lease, local http.Handler, peers Peers, log *slog.Logger) *
 			// They would let the transport send a request twice of its own accord.
 			r.Out.Header.Del("Idempotency-Key")
 			r.Out.Header.Del("X-Idempotency-Key")
-			r.Out.Header.Set(handedOver, "1")
+			clearHandOver(r.Out.Header)
 		},
 	}
 	return f
@@ -85,14 +82,15 @@ func (f *Front) holds() bool { return f.lease == nil || f.lease.Leads() }
 
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r, end := f.work.begin(r)
+	fromReplica := r.Header.Get(handedOver) != ""
+	r, end := f.work.begin(f.takeOver(r))
 	defer end()
 	switch {
 	case f.Leads():
 		f.answer(w, r)
 		return
-	case r.Header.Get(handedOver) != "":
-		server.Refuse(w, &scim.Error{Status: http.StatusMisdirectedRequest, Detail: "this replica does not lead"})
+	case fromReplica:
+		server.Refuse(w, r, &scim.Error{Status: http.StatusMisdirectedRequest, Detail: "this replica does not lead"})
 		return
 	case f.lease != nil && f.lease.Lost():
 		// What comes out of its sockets when it thaws may have been given up and done
@@ -106,7 +104,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		handovers.WithLabelValues(resultRefused).Inc()
 		// Not in the log, which whoever sends so many could flood.
-		server.Refuse(w, scim.Unavailable(retryAfter, errors.New("too many requests wait for the leader")))
+		server.Refuse(w, r, scim.Unavailable(retryAfter, errors.New("too many requests wait for the leader")))
 		return
 	}
 	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), receivedKey{}, r)))
@@ -135,13 +133,13 @@ func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	handovers.WithLabelValues(resultFailed).Inc()
-	f.refuse(w, r, err)
+	f.refuse(w, received(r), err)
 }
 
 func (f *Front) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	// The path may name somebody.
 	f.log.ErrorContext(r.Context(), "a SCIM request could not be answered", "method", r.Method, "error", err.Error())
-	server.Refuse(w, scim.Unavailable(retryAfter, err))
+	server.Refuse(w, r, scim.Unavailable(retryAfter, err))
 }
 
 var (

@@ -2,11 +2,11 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -29,9 +29,11 @@ type Options struct {
 	Limits Limits
 	// Registerer takes the metrics; nil for none.
 	Registerer prometheus.Registerer
-	// Logger takes a line per write, and one per failure of the server; nil for
-	// none.
+	// Logger takes a line per failure of the server and, without an Auditor, one per
+	// write; nil for none.
 	Logger *slog.Logger
+	// Auditor is told of every write before its client is; nil for nobody.
+	Auditor Auditor
 	// OnContact is called for every authenticated request. It must be fast and
 	// safe for concurrent use.
 	OnContact func(provider, tokenID string, at time.Time)
@@ -93,7 +95,9 @@ type exchange struct {
 	*http.Request
 	w http.ResponseWriter
 	// id is the request id.
-	id     string
+	id string
+	// client is where it comes from.
+	client netip.Addr
 	target target
 	params params
 	// provider is empty until it is known to exist.
@@ -106,6 +110,8 @@ type exchange struct {
 	logID string
 	// decoded, if not nil, is the body, which has come within that of a bulk.
 	decoded map[string]any
+	// bulk, if not nil, is which operation of a bulk request this is.
+	bulk *BulkOperation
 	// sent, if not nil, is called when the answer has been sent.
 	sent func()
 }
@@ -113,7 +119,7 @@ type exchange struct {
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.now()
-	x := &exchange{Request: r, w: w, id: rand.Text(), target: parseTarget(r.URL)}
+	x := &exchange{Request: r, w: w, id: requestID(r.Context()), client: h.clientAddress(r), target: parseTarget(r.URL)}
 	x.logID = x.target.id
 	h.metrics.inFlight.Inc()
 	defer h.metrics.inFlight.Dec()
@@ -125,10 +131,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			x.sent()
 		}
 	}()
+	ctx, audited := h.audited(ctx, x, start)
 	res, err := h.guard(ctx, x)
 	if err != nil {
 		res = h.failure(ctx, x, err)
 	}
+	audited(res)
 	res.write(w, x.id)
 	h.record(ctx, x, res, h.now().Sub(start))
 }
@@ -239,7 +247,7 @@ func (h *handler) throttle(provider string) error {
 // good token never come here, even from the same address.
 func (h *handler) refuse(ctx context.Context, x *exchange, reason string) error {
 	h.metrics.authFailures.WithLabelValues(x.provider, reason).Inc()
-	address := h.clientAddress(x.Request)
+	address := clientNetwork(x.client)
 	if wait := h.failures.take(x.provider+" "+address, h.now()); wait > 0 {
 		h.metrics.throttled.WithLabelValues(limitAuthentication).Inc()
 		return tooMany(wait, "too many failed authentications: try again later")

@@ -43,6 +43,8 @@ var _ = Describe("The chart's values", func() {
 		Entry("an Ingress without a host", "ingress: {enabled: true}", "at '/ingress/host'"),
 		Entry("a route without a Gateway", "httpRoute: {enabled: true, hostname: scim.example.com}", "at '/httpRoute/parentRefs'"),
 		Entry("a monitor of the third kind", "metrics: {serviceMonitor: {enabled: perhaps}}", "at '/metrics/serviceMonitor/enabled'", "'auto'"),
+		Entry("a collector without a port", "tracing: {endpoint: http://collector}", "at '/tracing/endpoint'"),
+		Entry("more than all traces", "tracing: {samplingRatio: 2}", "at '/tracing/samplingRatio'"),
 		Entry("a short digest", "image: {digest: sha256:abc}", "at '/image/digest'"),
 		Entry("a selector of its own, which would spread over foreign pods",
 			"topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {}}]",
