@@ -10,9 +10,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	_ "sigs.k8s.io/controller-runtime/pkg/manager" // registers the metrics of controllers and webhooks
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
-	// Registers metrics of controllers and webhooks.
-	_ "sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/rollcall-dev/rollcall/controllers"
 	"github.com/rollcall-dev/rollcall/internal/leader"
