@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/onsi/ginkgo/v2"
 	"github.com/onsi/gomega"
 	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 const (
@@ -23,6 +25,7 @@ func Run(t *testing.T, description string) {
 	// Client libraries have much to say about a server that comes and goes.
 	klog.SetOutput(io.Discard)
 	klog.LogToStderr(false)
+	log.SetLogger(logr.Discard())
 	gomega.SetDefaultEventuallyTimeout(Timeout)
 	gomega.SetDefaultEventuallyPollingInterval(Interval)
 	gomega.EnforceDefaultTimeoutsWhenUsingContexts()
