@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/rollcall-dev/rollcall/controllers"
+	"github.com/rollcall-dev/rollcall/internal/audit"
 	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/internal/manager"
 	"github.com/rollcall-dev/rollcall/scim/server"
@@ -31,6 +33,7 @@ type metric struct {
 func ours() ([]metric, error) {
 	scim := &captured{}
 	server.New(nil, server.Options{Registerer: scim})
+	audit.New(io.Discard, audit.Options{Registerer: scim})
 	var all []metric
 	for _, c := range slices.Concat(scim.collectors, controllers.Collectors(), leader.Collectors(), manager.Collectors(manager.Options{})) {
 		metrics, err := describe(c)

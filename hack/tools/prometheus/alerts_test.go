@@ -27,6 +27,7 @@ const healthy = `
   rollcall_scim_handovers_total{instance="b",result="answered"} 0+9x3000
   rollcall_scim_handovers_total{instance="b",result="failed"} 2x3000
   rollcall_scim_panics_total{instance="a"} 0x3000
+  rollcall_provisioning_events_lost_total{instance="a"} 2x3000
   controller_runtime_reconcile_panics_total{instance="a",controller="accessrule"} 0x3000
   controller_runtime_webhook_panics_total{instance="a"} 0x3000
   controller_runtime_reconcile_panics_total{instance="of-another-operator",controller="accessrule"} 0+1x3000
@@ -108,6 +109,8 @@ var alerts = []struct {
 		quiet: 100 * time.Minute, at: 102 * time.Minute, says: "panicked"},
 	{key: "RollcallPanic warning", name: "a webhook panicked", series: `controller_runtime_webhook_panics_total{instance="a"} 0x100 1x300`,
 		quiet: 100 * time.Minute, at: 102 * time.Minute, says: "panicked"},
+	{key: "RollcallProvisioningEventsLost warning", name: "an event was lost", series: `rollcall_provisioning_events_lost_total{instance="a"} 2x100 3x300`,
+		quiet: 100 * time.Minute, at: 102 * time.Minute, says: "provisioning log"},
 	{key: "RollcallCertificateExpiring critical", name: "a certificate was not renewed",
 		series: `rollcall_certificate_expiry_timestamp_seconds{instance="a",certificate="webhook"} 608400x3000`, quiet: 69 * time.Minute, at: 72 * time.Minute, says: "webhook ends in 6d 23h"},
 }
