@@ -204,7 +204,7 @@ var kubectlGet = regexp.MustCompile(`kubectl (?:get|delete|patch|annotate) ([a-z
 
 func TestKindsOfKubectlExist(t *testing.T) {
 	known := []string{
-		"rollcall", "secrets", "crd", "rolebindings", "clusterrolebindings",
+		"rollcall", "secrets", "crd", "pods", "lease", "certificates", "events", "rolebindings", "clusterrolebindings",
 		"validatingadmissionpolicies", "namespace", "deployment",
 	}
 	paths, err := filepath.Glob(filepath.Join(projectRoot(t), "config", "crd", "bases", "*.yaml"))
