@@ -30,7 +30,7 @@ func (t *forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, errLeads
 		}
 		if holder, until := t.front.lease.other(); addressOf(holder) != "" {
-			response, untouched, err := t.send(r, holder, until, body)
+			response, untouched, err := t.send(r, holder, until, body) //nolint:contextcheck // it has that of the request as it came
 			if !untouched {
 				return response, err
 			}

@@ -107,7 +107,8 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		server.Refuse(w, r, scim.Unavailable(retryAfter, errors.New("too many requests wait for the leader")))
 		return
 	}
-	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), receivedKey{}, r)))
+	handing := context.WithValue(r.Context(), receivedKey{}, r)
+	f.proxy.ServeHTTP(w, r.WithContext(handing)) //nolint:contextcheck // takeOver has made it of the request's own
 }
 
 // answer works on a request here.

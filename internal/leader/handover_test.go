@@ -35,9 +35,9 @@ func listener(t *testing.T, shared *lock, told *heard) (*Front, string) {
 	return f, s.URL
 }
 
-// ask sends a request from a connection of its own, and returns the answer and the
-// client's address.
-func ask(t *testing.T, url string, header ...string) (response *http.Response, from string) {
+// ask sends a request from a connection of its own, and returns the answer's status
+// and request id, and the client's address.
+func ask(t *testing.T, url string, header ...string) (status int, id, from string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/entra/scim/v2/Users", strings.NewReader("body"))
 	if err != nil {
@@ -48,7 +48,7 @@ func ask(t *testing.T, url string, header ...string) (response *http.Response, f
 	}
 	transport := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}).DialContext}
 	defer transport.CloseIdleConnections()
-	response, err = transport.RoundTrip(r)
+	response, err := transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func ask(t *testing.T, url string, header ...string) (response *http.Response, f
 	if err := json.NewDecoder(response.Body).Decode(&body); err != nil {
 		t.Error(err)
 	}
-	return response, "127.0.0.9"
+	return response.StatusCode, response.Header.Get(server.RequestIDHeader), "127.0.0.9"
 }
 
 // A client's own marks: of a hand-over that never was, and of a trace.
@@ -80,10 +80,9 @@ func TestOneIDNamesARequestOnBothReplicas(t *testing.T) {
 	ids := map[string]bool{}
 	for name, url := range map[string]string{"the leader": leaderURL, "another replica": standbyURL} {
 		for _, marks := range [][]string{nil, forged[4:]} {
-			response, from := ask(t, url, marks...)
-			id := response.Header.Get(server.RequestIDHeader)
-			if response.StatusCode != http.StatusTeapot || id == "" || told.ID != id || ids[id] || id == "STOLEN" {
-				t.Errorf("%s: status %d, the answer has id %q, the leader %q", name, response.StatusCode, id, told.ID)
+			status, id, from := ask(t, url, marks...)
+			if status != http.StatusTeapot || id == "" || told.ID != id || ids[id] || id == "STOLEN" {
+				t.Errorf("%s: status %d, the answer has id %q, the leader %q", name, status, id, told.ID)
 			}
 			ids[id] = true
 			if host, _, err := net.SplitHostPort(told.From); err != nil || host != from {
@@ -105,11 +104,11 @@ func TestNobodySaysTheyAreAReplica(t *testing.T) {
 	leader.SetReady(true)
 	hold(t, leader.lease)
 	for _, identity := range []string{"1", identity("127.0.0.1:1"), addressOf(leader.lease.Identity())} {
-		response, from := ask(t, url, append([]string{handedOver, identity}, forged[2:]...)...)
+		_, id, from := ask(t, url, append([]string{handedOver, identity}, forged[2:]...)...)
 		if host, _, err := net.SplitHostPort(told.From); err != nil || host != from {
 			t.Errorf("the client's word for where it comes from: %q", told.From)
 		}
-		if id := response.Header.Get(server.RequestIDHeader); id == "STOLEN" || id != told.ID {
+		if id == "STOLEN" || id != told.ID {
 			t.Errorf("the client's own id: %q", id)
 		}
 		for _, mark := range []string{handedOver, handedID, handedFrom, "Traceparent", "Tracestate", "Baggage"} {
@@ -134,10 +133,9 @@ func TestARefusalHasAnID(t *testing.T) {
 	t.Parallel()
 	var told heard
 	_, url := listener(t, &lock{}, &told)
-	for status, marks := range map[int][]string{http.StatusServiceUnavailable: nil, http.StatusMisdirectedRequest: forged} {
-		response, _ := ask(t, url, marks...)
-		if id := response.Header.Get(server.RequestIDHeader); response.StatusCode != status || !isRequestID(id) || id == "STOLEN" {
-			t.Errorf("status %d with id %q: want %d", response.StatusCode, id, status)
+	for want, marks := range map[int][]string{http.StatusServiceUnavailable: nil, http.StatusMisdirectedRequest: forged} {
+		if status, id, _ := ask(t, url, marks...); status != want || !isRequestID(id) || id == "STOLEN" {
+			t.Errorf("status %d with id %q: want %d", status, id, want)
 		}
 	}
 }

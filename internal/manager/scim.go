@@ -111,7 +111,7 @@ func (s *scimServer) Start(ctx context.Context) error {
 	case err := <-served:
 		return fmt.Errorf("serve SCIM requests: %w", err)
 	case <-ctx.Done():
-		s.stop()
+		s.stop(ctx)
 		return nil
 	}
 }
@@ -119,8 +119,8 @@ func (s *scimServer) Start(ctx context.Context) error {
 // stop answers what is worked on. The lease is kept until then, so it doesn't wait for
 // connections on which nothing has come, or not all of a request: their clients lose
 // nothing but the connection.
-func (s *scimServer) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), scimShutdown)
+func (s *scimServer) stop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scimShutdown)
 	defer cancel()
 	go func() {
 		s.front.Settle(ctx)
