@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,6 +54,8 @@ var _ server.Auditor = (*Log)(nil)
 // which is made if need be, for nobody else to read, and appended to.
 func Open(path string) (io.Writer, error) {
 	if path == "-" {
+		// Otherwise the process would end together with whoever reads its output.
+		signal.Ignore(syscall.SIGPIPE)
 		return os.Stdout, nil
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

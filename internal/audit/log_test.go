@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -174,4 +175,37 @@ func TestThoseInTheQueueOfALogThatHangs(t *testing.T) {
 		synctest.Wait()
 		l.expect(t, 1, 19)
 	})
+}
+
+// Whoever reads the standard output may go, and the manager stays.
+func TestStandardOutputThatNobodyReads(t *testing.T) {
+	const child, survived = "ROLLCALL_AUDIT_CHILD", 7
+	if os.Getenv(child) != "" {
+		to, err := Open("-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, _ := newLog(to)
+		l.Audit(t.Context(), write("x"))
+		l.expect(t, 0, 1)
+		if !t.Failed() {
+			os.Exit(survived)
+		}
+		return
+	}
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestStandardOutputThatNobodyReads$")
+	c.Env = append(os.Environ(), child+"=yes")
+	c.Stdout = w
+	if err := c.Run(); c.ProcessState.ExitCode() != survived {
+		t.Errorf("the process ended with %v", err)
+	}
 }

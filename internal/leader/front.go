@@ -83,7 +83,10 @@ func (f *Front) holds() bool { return f.lease == nil || f.lease.Leads() }
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fromReplica := r.Header.Get(handedOver) != ""
-	r, end := f.work.begin(f.takeOver(r))
+	ctx, from := f.takeOver(r)
+	r = r.WithContext(ctx) //nolint:contextcheck // takeOver has made it of the request's own
+	r.RemoteAddr = from
+	r, end := f.work.begin(r)
 	defer end()
 	switch {
 	case f.Leads():
@@ -107,8 +110,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		server.Refuse(w, r, scim.Unavailable(retryAfter, errors.New("too many requests wait for the leader")))
 		return
 	}
-	handing := context.WithValue(r.Context(), receivedKey{}, r)
-	f.proxy.ServeHTTP(w, r.WithContext(handing)) //nolint:contextcheck // takeOver has made it of the request's own
+	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(ctx, receivedKey{}, r))) //nolint:contextcheck // as above
 }
 
 // answer works on a request here.

@@ -43,9 +43,9 @@ func (f *Front) Vouched(r *http.Request) bool {
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-// takeOver gives a request the id and the client that another replica says, or an id
-// of its own, and takes the marks of a hand-over away.
-func (f *Front) takeOver(r *http.Request) *http.Request {
+// takeOver returns the context of a request that has the id and the client that
+// another replica says, or an id of its own; and takes the marks of a hand-over away.
+func (f *Front) takeOver(r *http.Request) (ctx context.Context, from string) {
 	h := handed{id: server.NewRequestID(), from: r.RemoteAddr}
 	if f.Vouched(r) {
 		if id := r.Header.Get(handedID); isRequestID(id) {
@@ -53,11 +53,8 @@ func (f *Front) takeOver(r *http.Request) *http.Request {
 		}
 		h.from = r.Header.Get(handedFrom)
 	}
-	ctx := server.WithRequestID(r.Context(), h.id)
-	r = r.WithContext(context.WithValue(ctx, handedKey{}, h))
-	r.RemoteAddr = h.from
 	clearHandOver(r.Header)
-	return r
+	return context.WithValue(server.WithRequestID(r.Context(), h.id), handedKey{}, h), h.from
 }
 
 // handOver marks a request for the replica of an identity.
