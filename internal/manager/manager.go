@@ -130,7 +130,7 @@ func addSCIM(ctx context.Context, mgr ctrl.Manager, o Options, lease *leader.Lea
 	scim := newSCIMServer(front, lease, peers, certificates, o.SCIMAddress)
 	return errors.Join(
 		mgr.Add(scim),
-		mgr.Add(&takeover{front: front, alone: lease == nil, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
+		mgr.Add(&takeover{front: front, lease: lease, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
 		mgr.AddReadyzCheck("scim", scim.ready),
 	)
 }
