@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -68,6 +69,8 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		RetryPeriod:                         ptr.To(leader.RetryPeriod),
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
 			Port: o.WebhookPort, CertDir: o.WebhookCertDir,
+			// A stop waits a second for each connection of HTTP/2, and keeps the lease.
+			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
 		}),
 		Controller: ctrlconfig.Controller{ReconciliationTimeout: reconcileTimeout},
 	})
