@@ -25,7 +25,7 @@ func (t *forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 	pause := time.NewTicker(look)
 	defer pause.Stop()
 	var missed error
-	for {
+	for r.Context().Err() == nil {
 		if t.front.Leads() {
 			return nil, errLeads
 		}
@@ -41,9 +41,9 @@ func (t *forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 		case <-end.C:
 			return nil, errors.Join(errNobody, missed)
 		case <-r.Context().Done():
-			return nil, r.Context().Err()
 		}
 	}
+	return nil, r.Context().Err()
 }
 
 var (
@@ -77,7 +77,7 @@ func (t *forwarder) send(r *http.Request, holder string, until <-chan struct{}, 
 	switch {
 	case err != nil:
 		defer cancel(err)
-		return nil, !connected.Load(), errors.Join(err, context.Cause(ctx))
+		return nil, !connected.Load() || body.harmless(out), errors.Join(err, context.Cause(ctx))
 	case response.StatusCode == http.StatusMisdirectedRequest:
 		_ = response.Body.Close()
 		cancel(nil)
@@ -117,6 +117,16 @@ func (b *unread) attach(r *http.Request) {
 		}
 		return b, nil
 	}
+}
+
+// harmless says that nobody can have worked on a request that was sent, and got no
+// answer: it asks for nothing but an answer, or the body that it takes is still here.
+func (b *unread) harmless(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return true
+	}
+	return r.Body == b && !b.begun.Load()
 }
 
 // Read implements io.Reader.

@@ -100,6 +100,21 @@ func TestLease(t *testing.T) {
 	hold(t, b)
 	see(a)
 	expect("who was overtaken", a, false, "[fd00::2]:8080")
+	expectOvertaken := func(l *Lease, want bool) {
+		t.Helper()
+		select {
+		case <-l.Overtaken():
+			if !want {
+				t.Error("overtaken")
+			}
+		default:
+			if want {
+				t.Error("not overtaken")
+			}
+		}
+	}
+	expectOvertaken(a, true)
+	expectOvertaken(b, false)
 	expect("who has overtaken", b, true, "")
 
 	if err := b.Update(t.Context(), resourcelock.LeaderElectionRecord{}); err != nil {

@@ -209,7 +209,7 @@ func TestSettle(t *testing.T) {
 	}
 	<-at
 	done := settle()
-	waiting := time.NewTimer(2 * settled)
+	waiting := time.NewTimer(4 * settled)
 	select {
 	case <-done:
 		t.Error("it has not waited for a request that is worked on")

@@ -11,7 +11,7 @@ import (
 
 // settled is how long nothing must be worked on before a server may close the
 // connections that are left.
-const settled = 300 * time.Millisecond
+const settled = 100 * time.Millisecond
 
 // work counts the requests that have come in full and are not answered yet. A client
 // that is slow to send one has nothing to lose: nobody works on it.
@@ -67,7 +67,7 @@ func (b *arriving) Read(p []byte) (int, error) {
 
 // Settle returns when no request has been worked on for a moment, or when ctx ends.
 func (f *Front) Settle(ctx context.Context) {
-	tick := time.NewTicker(look)
+	tick := time.NewTicker(settled / 4)
 	defer tick.Stop()
 	for quiet := time.Now(); time.Since(quiet) < settled; {
 		select {

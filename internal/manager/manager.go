@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -77,6 +78,8 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		RetryPeriod:                         ptr.To(leader.RetryPeriod),
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
 			Port: o.WebhookPort, CertDir: o.WebhookCertDir,
+			// A stop waits a second for each connection of HTTP/2, and keeps the lease.
+			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
 		}),
 		Controller: ctrlconfig.Controller{ReconciliationTimeout: reconcileTimeout},
 	})
@@ -144,7 +147,7 @@ func addSCIM(ctx context.Context, mgr ctrl.Manager, o Options, lease *leader.Lea
 	scim := newSCIMServer(front, lease, peers, certificates, o.SCIMAddress, tracer)
 	return errors.Join(
 		mgr.Add(scim),
-		mgr.Add(&takeover{front: front, alone: lease == nil, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
+		mgr.Add(&takeover{front: front, lease: lease, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
 		mgr.AddReadyzCheck("scim", scim.ready),
 	)
 }

@@ -140,6 +140,8 @@ func (s *scimServer) ready(r *http.Request) error {
 		return nil
 	case s.lease == nil:
 		return errors.New("this replica is getting ready to answer")
+	case s.lease.Lost():
+		return errors.New("this replica has led and does no longer: its process ends")
 	case time.Since(s.lease.Heard()) > silence:
 		return fmt.Errorf("the API server has not said for %s which replica leads", silence)
 	}
