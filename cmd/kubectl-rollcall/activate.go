@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -25,12 +27,12 @@ func newActivateCommand(p *plugin) *cobra.Command {
 			"Secret Token: the two values that the form of the identity provider asks for. The cluster holds a digest of\n" +
 			"the token; this is the only time that it is shown. Tokens made before stay good.",
 		Example: "  kubectl rollcall activate entra --subject-prefix oidc:\n" +
-			"  kubectl rollcall activate okta --type Okta --expires-in 90d",
+			"  kubectl rollcall activate okta --expires-in 90d",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.complete(providerNames),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd, args[0]) },
 	}
-	cmd.Flags().StringVar(&a.kind, "type", string(v1alpha1.ProviderEntra), "Entra, Okta, OneLogin or Generic; for a new identity provider")
+	cmd.Flags().StringVar(&a.kind, "type", "", "Entra, Okta, OneLogin or Generic; by default the one that PROVIDER begins with; for a new identity provider")
 	cmd.Flags().StringVar(&a.subjectFrom, "subject-from", string(v1alpha1.SubjectFromUserName),
 		"what its users are called towards the API server: UserName, Email or ExternalID; for a new identity provider")
 	cmd.Flags().StringVar(&a.subjectPrefix, "subject-prefix", "", "what the API server puts in front of that, such as oidc: ; for a new identity provider")
@@ -54,6 +56,16 @@ func (a *activation) run(cmd *cobra.Command, name string) error {
 	return err
 }
 
+// typeOf is the product that a provider is named after.
+func typeOf(name string) v1alpha1.ProviderType {
+	for _, known := range []v1alpha1.ProviderType{v1alpha1.ProviderEntra, v1alpha1.ProviderOkta, v1alpha1.ProviderOneLogin} {
+		if strings.HasPrefix(name, strings.ToLower(string(known))) {
+			return known
+		}
+	}
+	return v1alpha1.ProviderGeneric
+}
+
 // provider reads it, or makes it.
 func (a *activation) provider(cmd *cobra.Command, c client.Client, name string) (*v1alpha1.IdentityProvider, error) {
 	ctx, p := cmd.Context(), &v1alpha1.IdentityProvider{}
@@ -63,13 +75,13 @@ func (a *activation) provider(cmd *cobra.Command, c client.Client, name string) 
 		made := &v1alpha1.IdentityProvider{
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Spec: v1alpha1.IdentityProviderSpec{
-				Type:    v1alpha1.ProviderType(a.kind),
+				Type:    cmp.Or(v1alpha1.ProviderType(a.kind), typeOf(name)),
 				Subject: v1alpha1.SubjectRule{From: v1alpha1.SubjectSource(a.subjectFrom), Prefix: a.subjectPrefix},
 			},
 		}
 		err = c.Create(ctx, made, client.FieldOwner(fieldManager))
 		if err == nil {
-			fmt.Fprintf(a.ErrOut, "identityprovider.%s/%s created\n", v1alpha1.GroupVersion.Group, name)
+			fmt.Fprintf(a.ErrOut, "identityprovider.%s/%s created, of type %s\n", v1alpha1.GroupVersion.Group, name, made.Spec.Type)
 			return made, nil
 		}
 		if !apierrors.IsAlreadyExists(err) {

@@ -41,7 +41,7 @@ var _ = Describe("tokens", Ordered, func() {
 		p := root.run(ctx, "activate", provider, "--subject-prefix", "oidc:", "--subject-from", "Email")
 		Expect(p.Code).To(Equal(0), p.Err)
 		Expect(p.Out).To(HavePrefix("Tenant URL:    " + manager.TenantURL(provider) + "\nSecret Token:  rollcall_"))
-		Expect(p.Err).To(And(HavePrefix("identityprovider.identity.rollcall.dev/toks created\n"), ContainSubstring("won't be shown again")))
+		Expect(p.Err).To(And(HavePrefix("identityprovider.identity.rollcall.dev/toks created, of type Generic\n"), ContainSubstring("won't be shown again")))
 		first = secretToken.FindStringSubmatch(p.Out)
 		idp := get(ctx, provider, &v1alpha1.IdentityProvider{})
 		Expect(idp.Spec.Type).To(Equal(v1alpha1.ProviderEntra))
