@@ -10,8 +10,14 @@ unexport KUBECONFIG
 
 SHELL := /bin/sh
 BIN := bin
+DIST := dist
 IMG ?= rollcall:latest
 PLATFORMS ?= linux/amd64,linux/arm64
+CONTAINER_TOOL ?= docker
+# What binaries and images call themselves: a tag of git, or a commit.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+BUILD_ARGS = --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION)
 
 CONTROLLER_GEN := go tool controller-gen
 # The folders with markers. Tests and tools have none.
@@ -57,13 +63,21 @@ bench-scim: ## Measure the protocol alone: parsing, matching, merging, and a req
 ##@ Test
 
 .PHONY: test
-test: test-unit controlplane ## Run all tests, those against a real control plane one package at a time.
+test: test-unit test-alerts controlplane ## Run all tests, those against a real control plane one package at a time.
 	@assets=$$(go run ./hack/controlplane --with kube-controller-manager,kubectl --print-path) && \
 		KUBEBUILDER_ASSETS=$$assets go test -tags integration -p 1 -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(INTEGRATION)
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
 	go test $(TESTFLAGS) ./...
+
+.PHONY: test-alerts
+test-alerts: ## Run the alerts and the dashboard's queries in Prometheus' engine, which has a module of its own.
+	cd hack/tools/prometheus && go test $(TESTFLAGS) ./...
+
+.PHONY: test-image
+test-image: ## Build the image without a container engine, run it, and say how large it is.
+	go test -tags integration -count 1 -v $(TESTFLAGS) ./test/image
 
 .PHONY: fuzz
 fuzz: ## Fuzz each parser and merge for FUZZTIME (1m), one after the other.
@@ -87,6 +101,7 @@ verify: vet ## Fail if generated files, formatting or go.mod are not what they s
 	@go mod tidy -diff
 	@go run ./hack/conformance --check
 	@go run ./hack/chart --check
+	@go run ./hack/metrics --check
 	@unformatted=$$(gofmt -l api cmd controllers hack internal scim test webhook) && \
 		if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
@@ -112,6 +127,10 @@ manifests: ## Write the CRDs and the manager's rights from the markers in the co
 conformance: ## Write the page of what the tests prove of the RFCs and of the client facts.
 	@go run ./hack/conformance
 
+.PHONY: metrics
+metrics: ## Write the page of the metrics that the manager serves.
+	@go run ./hack/metrics
+
 .PHONY: fmt
 fmt: ## Format the code.
 	gofmt -w api cmd controllers hack internal scim test webhook
@@ -120,20 +139,29 @@ fmt: ## Format the code.
 
 .PHONY: build
 build: ## Build the commands into bin/.
-	go build -o $(BIN)/ ./cmd/...
+	go build -ldflags '-X github.com/rollcall-dev/rollcall/internal/version.stamped=$(VERSION)' -o $(BIN)/ ./cmd/...
 
 .PHONY: image
-image: ## Build the container image (IMG=rollcall:latest) with docker.
-	docker build -t $(IMG) .
+image: ## Build the container image (IMG=rollcall:latest) with docker, or CONTAINER_TOOL=podman.
+	$(CONTAINER_TOOL) build $(BUILD_ARGS) -t $(IMG) .
 
 .PHONY: images
 images: ## Build and push the image for PLATFORMS with docker buildx.
-	docker buildx build --platform $(PLATFORMS) --push -t $(IMG) .
+	docker buildx build --platform $(PLATFORMS) $(BUILD_ARGS) --push -t $(IMG) .
+
+.PHONY: sbom
+sbom: build $(BIN)/cyclonedx-gomod ## Write the manager's bill of materials, as CycloneDX, into dist/.
+	@mkdir -p $(DIST)
+	$(BIN)/cyclonedx-gomod bin -json -std -version $(VERSION) -output $(DIST)/manager.cdx.json $(BIN)/manager
 
 .PHONY: chart
 chart: $(BIN)/helm ## Lint the Helm chart and package it into dist/.
 	$(BIN)/helm lint --strict charts/rollcall
-	$(BIN)/helm package --destination dist charts/rollcall
+	$(BIN)/helm package --destination $(DIST) charts/rollcall
+
+.PHONY: krew
+krew: ## Build the kubectl plugin for every platform, and its manifest for Krew, into dist/ (VERSION=v0.1.0).
+	@go run ./hack/krew --version $(VERSION) --dist $(DIST)
 
 .PHONY: controlplane
 controlplane: ## Provide kube-apiserver, etcd, kube-controller-manager and kubectl: minutes, once.
@@ -141,7 +169,7 @@ controlplane: ## Provide kube-apiserver, etcd, kube-controller-manager and kubec
 
 .PHONY: clean
 clean: ## Remove what was built here. The cached control plane stays.
-	rm -rf $(BIN) .run dist
+	rm -rf $(BIN) .run $(DIST)
 
 # The linters build from their own module, once for each version.
 $(BIN)/golangci-lint: hack/tools/golangci/go.mod
@@ -152,4 +180,8 @@ $(BIN)/golangci-lint: hack/tools/golangci/go.mod
 $(BIN)/helm: hack/tools/helm/go.mod
 	@echo 'building helm from its Go module, once, a few minutes on two cores'
 	@cd hack/tools/helm && go build -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
+	@touch $@
+
+$(BIN)/cyclonedx-gomod: hack/tools/cyclonedx-gomod/go.mod
+	@cd hack/tools/cyclonedx-gomod && go build -o $(abspath $@) github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 	@touch $@

@@ -8,9 +8,12 @@ import (
 	"github.com/google/uuid"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
@@ -127,12 +130,25 @@ var _ = Describe("Housekeeping", func() {
 			g.Expect(status.Tokens[0].ExpiresAt.Time).To(BeTemporally("~", time.Now().Add(10*24*time.Hour), time.Minute))
 			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionTrue))
 			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionTokenExpiring).Status).To(Equal(metav1.ConditionTrue))
+			g.Expect(eventsOn(ctx, g, provider)).To(ContainElement(And(
+				HaveField("Type", corev1.EventTypeWarning), HaveField("Reason", v1alpha1.ConditionTokenExpiring),
+				HaveField("Note", And(ContainSubstring(made.ID), ContainSubstring("within 30 days"))))))
 		}, patience, interval).Should(Succeed())
+		Expect(testutil.GatherAndCount(metrics.Registry, "rollcall_token_expiry_timestamp_seconds")).To(BeNumerically(">=", 1))
+		for _, next := range []string{"within 7 days", "within 1 day"} {
+			now.shift(4*24*time.Hour + 12*time.Hour)
+			patch(ctx, provider, func(p *v1alpha1.IdentityProvider) { p.Annotations = map[string]string{"example.com/look": next} })
+			Eventually(func(g Gomega) {
+				expiring := condition(g, fetch(ctx, g, provider).Status.Conditions, v1alpha1.ConditionTokenExpiring)
+				g.Expect(expiring.Message).To(ContainSubstring(next))
+			}, patience, interval).Should(Succeed())
+		}
 		Expect(admin.Delete(ctx, secret)).To(Succeed())
 		Eventually(func(g Gomega) {
 			status := fetch(ctx, g, provider).Status
 			g.Expect(status.Tokens).To(BeEmpty())
 			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionReady).Reason).To(Equal(v1alpha1.ReasonNoToken))
+			g.Expect(eventsOn(ctx, g, provider)).To(ContainElement(HaveField("Reason", v1alpha1.ReasonNoToken)))
 		}, patience, interval).Should(Succeed())
 	}, NodeTimeout(2*patience))
 

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -26,9 +25,6 @@ import (
 // +kubebuilder:rbac:groups=identity.rollcall.dev,resources=identityproviders/status,verbs=patch
 // +kubebuilder:rbac:groups="",namespace=rollcall-system,resources=secrets,verbs=get;list;watch
 
-// expiryWarning is how long before its end a token is said to be expiring.
-const expiryWarning = 30 * 24 * time.Hour
-
 // providerReconciler shows the health of each connection, and counts.
 type providerReconciler struct {
 	base
@@ -39,6 +35,8 @@ type providerReconciler struct {
 	contactEvents <-chan event.GenericEvent
 	// counted is when the objects of a provider were last counted.
 	counted sync.Map
+	// measured is the token of a provider that the metrics speak of.
+	measured sync.Map
 }
 
 func (r *providerReconciler) setup(mgr ctrl.Manager) error {
@@ -66,6 +64,7 @@ func (r *providerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		// One that is being deleted is the business of the deletionPolicyReconciler.
 		if !found && err == nil {
 			usersByState.DeletePartialMatch(prometheus.Labels{"provider": req.Name})
+			r.measure(req.Name, nil)
 			r.counted.Delete(req.Name)
 		}
 		return ctrl.Result{}, err
@@ -81,6 +80,7 @@ func (r *providerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		if err := r.patchStatus(ctx, p, desired); err != nil {
 			return ctrl.Result{}, err
 		}
+		r.announce(desired, p.Status.Conditions)
 	}
 	return r.after(next), nil
 }
@@ -102,6 +102,7 @@ func (r *providerReconciler) observe(ctx context.Context, p *v1alpha1.IdentityPr
 	}
 	status.LastContactAt = r.lastContact(p)
 	next := judge(status, p, r.clock.Now())
+	r.measure(p.Name, expiryOf(status.Tokens, r.clock.Now()).used)
 	return status, next, nil
 }
 
@@ -162,32 +163,8 @@ func judge(status *v1alpha1.IdentityProviderStatus, p *v1alpha1.IdentityProvider
 	set := func(kind string, is bool, reason, message string) {
 		setCondition(&status.Conditions, p, kind, is, reason, message)
 	}
-	var newest *metav1.Time // end of the token that lives longest
-	live, forever := 0, false
-	for _, t := range status.Tokens {
-		switch {
-		case t.ExpiresAt == nil:
-			live, forever = live+1, true
-		case now.Before(t.ExpiresAt.Time):
-			live++
-			next = access.Earlier(next, t.ExpiresAt.Time)
-			if newest == nil || newest.Before(t.ExpiresAt) {
-				newest = t.ExpiresAt
-			}
-		}
-	}
-	switch {
-	case live == 0:
-		set(v1alpha1.ConditionTokenExpiring, false, v1alpha1.ReasonNoToken, "there is no live token")
-	case !forever && newest.Time.Sub(now) <= expiryWarning:
-		set(v1alpha1.ConditionTokenExpiring, true, "ExpiresSoon",
-			fmt.Sprintf("the last token ends at %s: make a new one and give it to the identity provider", newest.UTC().Format(time.RFC3339)))
-	default:
-		set(v1alpha1.ConditionTokenExpiring, false, "NotSoon", "a token is good for more than 30 days")
-		if !forever {
-			next = access.Earlier(next, newest.Add(-expiryWarning))
-		}
-	}
+	tokens := expiryOf(status.Tokens, now)
+	tokens.judge(&status.Conditions, p, now)
 	if status.LastContactAt != nil {
 		set(v1alpha1.ConditionConnected, true, "Contacted", "a client has authenticated")
 	} else {
@@ -196,12 +173,12 @@ func judge(status *v1alpha1.IdentityProviderStatus, p *v1alpha1.IdentityProvider
 	switch {
 	case p.Spec.Paused:
 		set(v1alpha1.ConditionReady, false, v1alpha1.ReasonPaused, "spec.paused is set: SCIM requests are answered with 503, access stays as it is")
-	case live == 0:
+	case tokens.live == 0:
 		set(v1alpha1.ConditionReady, false, v1alpha1.ReasonNoToken, "no live token: SCIM requests can't authenticate")
 	default:
 		set(v1alpha1.ConditionReady, true, v1alpha1.ReasonReconciled, "SCIM requests are served")
 	}
-	return next
+	return tokens.next
 }
 
 // count queues a provider for counting, at most once an interval.

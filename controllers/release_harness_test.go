@@ -141,6 +141,13 @@ func (f *fault) disarm() bool {
 	return f.struck
 }
 
+// hit says whether the outage has come to one.
+func (f *fault) hit() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.struck
+}
+
 // strikes counts a request, and says whether it is the one to fail.
 func (f *fault) strikes(r *http.Request) (strikes, answered bool) {
 	f.mu.Lock()
@@ -231,6 +238,50 @@ func (d *delayed) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
 	lag.wait(d.resource)
 	return n, err
+}
+
+// gate holds back one kind of write of the manager.
+type gate struct {
+	mu      sync.Mutex
+	path    string
+	open    chan struct{}
+	arrived chan struct{}
+}
+
+// door is what the suite's manager stands before.
+var door = &gate{}
+
+// shut holds back the patches of one path until the returned function is called, or
+// the spec ends. The channel ends when the first one has arrived.
+func (g *gate) shut(path string) (arrived <-chan struct{}, open func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	way, first := make(chan struct{}), make(chan struct{})
+	g.path, g.open, g.arrived = path, way, first
+	open = sync.OnceFunc(func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.path = ""
+		close(way)
+	})
+	DeferCleanup(open)
+	return first, open
+}
+
+func (g *gate) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		g.mu.Lock()
+		held, way := g.path != "" && r.Method == http.MethodPatch && strings.HasSuffix(r.URL.Path, g.path), g.open
+		if held && g.arrived != nil {
+			close(g.arrived)
+			g.arrived = nil
+		}
+		g.mu.Unlock()
+		if held {
+			<-way
+		}
+		return next.RoundTrip(r)
+	})
 }
 
 // end deletes the stage's provider by a policy, once the finalizer holds it.

@@ -47,6 +47,9 @@ type Options struct {
 	RequestTimeout time.Duration
 	// AttachmentRetention is how long an attachment is kept after its end.
 	AttachmentRetention time.Duration
+	// EventsPerSecond is how many Kubernetes Events of each type are recorded on the
+	// average. Others are counted, and dropped.
+	EventsPerSecond int
 }
 
 // Contacts knows when SCIM clients were last heard of, since this process
@@ -68,6 +71,7 @@ func (o *Options) setDefaults() {
 	setDefault(&o.SweepAfter, time.Hour)
 	setDefault(&o.RequestTimeout, 20*time.Second)
 	setDefault(&o.AttachmentRetention, 30*24*time.Hour)
+	setDefault(&o.EventsPerSecond, 10)
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
@@ -90,6 +94,7 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 		clock:  o.Clock,
 
 		dangling: &dangling{},
+		events:   newRecorder(mgr, o.EventsPerSecond),
 	}
 	releaser := &releaser{base: base.fork()}
 	authors := newAuthors()
@@ -107,6 +112,7 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 			base: base.fork(), externalURL: o.ExternalURL, namespace: o.Namespace,
 			interval: o.ProviderInterval, contacts: o.Contacts, contactEvents: o.ContactEvents,
 		}).setup},
+		{"contact", (&contactReconciler{base: base}).setup},
 		{"user release", (&userReleaser{releaser}).setup},
 		{"role release", (&roleReleaser{releaser: releaser, requestTimeout: o.RequestTimeout}).setup},
 		{"deletion policy", (&deletionPolicyReconciler{

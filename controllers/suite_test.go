@@ -71,6 +71,7 @@ func startManager(ctx context.Context, c *cluster.Cluster, options ctrlconfig.Co
 	config.Wrap(wrap)
 	config.Wrap(outage.wrap)
 	config.Wrap(lag.wrap)
+	config.Wrap(door.wrap)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:     manager.Scheme(),
 		Cache:      manager.CacheOptions(cluster.Namespace),
@@ -86,6 +87,7 @@ func startManager(ctx context.Context, c *cluster.Cluster, options ctrlconfig.Co
 		RefusedRetry:     300 * time.Millisecond,
 		AuthorRecheck:    300 * time.Millisecond,
 		RequestTimeout:   time.Second,
+		EventsPerSecond:  1000, // no spec goes without for what others said
 	})).To(Succeed())
 	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // longer than the node that starts it
 	done := make(chan error, 1)

@@ -10,14 +10,45 @@ import (
 	"github.com/rollcall-dev/rollcall/scim/internal/tree"
 )
 
+// MemberSum stands for the members of a group in its version: whatever their
+// order, and without a look at all of them when one comes or goes. Each id is
+// hashed on its own, so that no other members have the same sum but by chance.
+// The zero value is nobody.
+type MemberSum [4]uint64
+
+// SumMembers returns the sum of ids.
+func SumMembers(ids iter.Seq[string]) MemberSum {
+	var sum MemberSum
+	for id := range ids {
+		sum.Add(id)
+	}
+	return sum
+}
+
+// Add counts a member in.
+func (s *MemberSum) Add(id string) {
+	digest := sha256.Sum256([]byte(id))
+	for i := range s {
+		s[i] += binary.LittleEndian.Uint64(digest[8*i:])
+	}
+}
+
+// Remove takes back what Add has counted.
+func (s *MemberSum) Remove(id string) {
+	digest := sha256.Sum256([]byte(id))
+	for i := range s {
+		s[i] -= binary.LittleEndian.Uint64(digest[8*i:])
+	}
+}
+
 // Version returns the meta.version of a canonical resource: a short string of
 // letters, digits, - and _ that is another one when anything else is in the
-// resource. members are the ids of a group's members, in any order and not part
-// of the resource; their number is all that they cost. nil for none.
+// resource. members are those of a group, and not part of the resource; nil for
+// what has no members.
 //
 // It follows from the content alone, so it stays the same over restarts and from
 // one replica to another.
-func Version(r Resource, members iter.Seq[string]) string {
+func Version(r Resource, members *MemberSum) string {
 	content := maps.Clone(map[string]any(r))
 	if meta, ok := r["meta"].(map[string]any); ok && meta["version"] != nil {
 		meta = maps.Clone(meta)
@@ -27,18 +58,7 @@ func Version(r Resource, members iter.Seq[string]) string {
 	h := sha256.New()
 	h.Write([]byte(tree.Fingerprint(content)))
 	if members != nil {
-		// A sum doesn't depend on the order. Each id is hashed on its own, so that
-		// no other set of ids has the same sum but by chance.
-		var sum [4]uint64
-		var buf []byte
-		for id := range members {
-			buf = append(buf[:0], id...)
-			digest := sha256.Sum256(buf)
-			for i := range sum {
-				sum[i] += binary.LittleEndian.Uint64(digest[8*i:])
-			}
-		}
-		for _, part := range sum {
+		for _, part := range members {
 			h.Write(binary.LittleEndian.AppendUint64(nil, part))
 		}
 	}

@@ -11,8 +11,8 @@ const (
 	// ConditionConnected is on identity providers: True once a client has
 	// authenticated.
 	ConditionConnected = "Connected"
-	// ConditionTokenExpiring is on identity providers whose newest token is
-	// about to run out.
+	// ConditionTokenExpiring is on identity providers: True when the token that the
+	// client uses is about to end, whether there is another one or not.
 	ConditionTokenExpiring = "TokenExpiring"
 	// ConditionPermissionLevelInForce is on users whose spec.permissionLevel is
 	// above User: False, with the reason, when the level does not count.
@@ -45,6 +45,13 @@ const (
 	ReasonProjecting = "Projecting"
 	// ReasonNoToken says that the identity provider has no live token.
 	ReasonNoToken = "NoToken"
+	// ReasonExpiresSoon says that the token in use ends within 30, 7 or 1 days.
+	ReasonExpiresSoon = "ExpiresSoon"
+	// ReasonTokenExpired says that the token last used has ended, and the client
+	// has not used one of those that live.
+	ReasonTokenExpired = "TokenExpired"
+	// ReasonNotSoon says that the token in use ends later than that.
+	ReasonNotSoon = "NotSoon"
 	// ReasonRoleOfAnotherProvider says that the ProvisionedRole belongs to another
 	// identity provider than the rule names.
 	ReasonRoleOfAnotherProvider = "RoleOfAnotherProvider"

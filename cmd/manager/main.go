@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/rollcall-dev/rollcall/internal/manager"
+	"github.com/rollcall-dev/rollcall/internal/version"
 )
 
 func main() {
@@ -26,11 +27,17 @@ func run() error {
 	o.BindFlags(flag.CommandLine)
 	logging := zap.Options{TimeEncoder: zapcore.RFC3339NanoTimeEncoder}
 	logging.BindFlags(flag.CommandLine)
+	printVersion := flag.Bool("version", false, "print the version and end")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
 	}
+	if *printVersion {
+		fmt.Println("rollcall", version.String())
+		return nil
+	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	ctrl.Log.Info("Starting Rollcall", "version", version.String())
 
 	config, err := ctrl.GetConfig()
 	if err != nil {

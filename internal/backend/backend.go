@@ -25,6 +25,7 @@ import (
 type Backend struct {
 	client client.Client
 	live   client.Reader
+	tally  *directory.Tally
 	tokens *token.Store
 
 	mu sync.Mutex
@@ -35,8 +36,8 @@ type Backend struct {
 var _ server.Backend = (*Backend)(nil)
 
 // New takes what directory.New takes, and the store of tokens.
-func New(c client.Client, live client.Reader, tokens *token.Store) *Backend {
-	return &Backend{client: c, live: live, tokens: tokens, directories: make(map[string]*directory.Directory)}
+func New(c client.Client, live client.Reader, tally *directory.Tally, tokens *token.Store) *Backend {
+	return &Backend{client: c, live: live, tally: tally, tokens: tokens, directories: make(map[string]*directory.Directory)}
 }
 
 // Directory implements server.Backend.
@@ -58,7 +59,7 @@ func (b *Backend) Directory(ctx context.Context, provider string) (scim.Director
 	defer b.mu.Unlock()
 	d, ok := b.directories[provider]
 	if !ok {
-		d = directory.New(b.client, b.live, provider, clock.RealClock{})
+		d = directory.New(b.client, b.live, b.tally, provider, clock.RealClock{})
 		b.directories[provider] = d
 	}
 	return d, nil
@@ -67,7 +68,10 @@ func (b *Backend) Directory(ctx context.Context, provider string) (scim.Director
 // Authenticate implements server.Backend.
 func (b *Backend) Authenticate(ctx context.Context, provider, presented string) (string, error) {
 	id, err := b.tokens.Authenticate(ctx, provider, presented)
-	if errors.Is(err, token.ErrUnauthenticated) {
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return "", server.ErrExpired
+	case errors.Is(err, token.ErrUnauthenticated):
 		return "", server.ErrUnauthenticated
 	}
 	return id, err

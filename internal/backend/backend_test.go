@@ -15,6 +15,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/backend"
+	"github.com/rollcall-dev/rollcall/internal/directory"
 	"github.com/rollcall-dev/rollcall/internal/token"
 	"github.com/rollcall-dev/rollcall/scim/server"
 	"github.com/rollcall-dev/rollcall/test/cluster"
@@ -41,9 +42,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	running, stop := context.WithCancel(context.Background())
 	DeferCleanup(stop)
 	var live client.Reader
-	cached, live, err = cluster.Cache(running, control.Manager())
+	var tally *directory.Tally
+	cached, live, tally, err = cluster.Cache(running, control.Manager())
 	Expect(err).NotTo(HaveOccurred())
-	b = backend.New(cached, live, token.NewStore(cached, cluster.Namespace, clock.RealClock{}))
+	b = backend.New(cached, live, tally, token.NewStore(cached, cluster.Namespace, clock.RealClock{}))
 	SetDefaultEventuallyTimeout(10 * time.Second)
 })
 

@@ -255,7 +255,7 @@ var _ = Describe("A local user", func() {
 				defer GinkgoRecover()
 				act(ctx)
 			}}
-			adopted, err := post(ctx, directory.New(between, live, provider, clock.RealClock{}))
+			adopted, err := post(ctx, directory.New(between, live, tally, provider, clock.RealClock{}))
 			check(ctx, adopted, err)
 		},
 		Entry("who withdraws the mark",
@@ -314,7 +314,7 @@ var _ = Describe("A local user", func() {
 
 	It("is taken over once by 16 requests to two replicas", func(ctx SpecContext) {
 		adoptable(ctx)
-		replicas := []*directory.Directory{d, directory.New(cached, live, provider, clock.RealClock{})}
+		replicas := []*directory.Directory{d, directory.New(cached, live, tally, provider, clock.RealClock{})}
 		var created atomic.Int32
 		parallel(func(i int) {
 			adopted, err := post(ctx, replicas[i%2])
@@ -335,7 +335,7 @@ var _ = Describe("A local user", func() {
 		l := &laggard{Client: cached}
 		lost := func(error) error { return errors.New("connection reset by peer") }
 		l.afterPatch.Store(&lost)
-		d = directory.New(l, live, provider, clock.RealClock{})
+		d = directory.New(l, live, tally, provider, clock.RealClock{})
 		_, err := post(ctx, d)
 		Expect(err).To(beSCIM(http.StatusServiceUnavailable, "", "try again"))
 		l.afterPatch.Store(nil)
@@ -427,7 +427,7 @@ var _ = Describe("A local role", func() {
 				defer GinkgoRecover()
 				merge(ctx, admin, ops, `{"metadata":{"annotations":{%q:null}}}`, annotation)
 			}}
-			_, err := post(ctx, directory.New(between, live, provider, clock.RealClock{}), alice)
+			_, err := post(ctx, directory.New(between, live, tally, provider, clock.RealClock{}), alice)
 			before := ops.DeepCopy()
 			reread(ctx, ops)
 			if adopted {
@@ -447,7 +447,7 @@ var _ = Describe("A local role", func() {
 		l := &laggard{Client: cached}
 		lost := func(error) error { return errors.New("connection reset by peer") }
 		l.afterPatch.Store(&lost)
-		d = directory.New(l, live, provider, clock.RealClock{})
+		d = directory.New(l, live, tally, provider, clock.RealClock{})
 		_, err := post(ctx, d, alice)
 		Expect(err).To(beSCIM(http.StatusServiceUnavailable, "", "try again"))
 		l.afterPatch.Store(nil)
@@ -463,7 +463,7 @@ var _ = Describe("A local role", func() {
 		l := &laggard{Client: cached}
 		fail := func(error) error { return errors.New("connection reset by peer") }
 		l.afterPatch.Store(&fail)
-		d = directory.New(l, live, provider, clock.RealClock{})
+		d = directory.New(l, live, tally, provider, clock.RealClock{})
 		team := scim.Resource{"displayName": "Team " + provider}
 		_, err := d.CreateGroup(ctx, team, memberList([]string{alice}))
 		Expect(err).To(beSCIM(http.StatusServiceUnavailable, "", "try again"))

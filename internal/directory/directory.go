@@ -23,7 +23,9 @@ type Directory struct {
 	// not seen yet.
 	client client.Client
 	// live reads from the API server.
-	live     client.Reader
+	live client.Reader
+	// tally has the sums of what the cache has.
+	tally    *Tally
 	provider string
 	clock    clock.PassiveClock
 	// locks order the writers of one object, and of one name.
@@ -39,10 +41,10 @@ type Directory struct {
 var _ scim.Directory = (*Directory)(nil)
 
 // New returns the directory of one provider. c has a cache with the indexes of
-// package index, and CacheOptions.EnableReadYourWritesConsistency; live has no
-// cache.
-func New(c client.Client, live client.Reader, provider string, clock clock.PassiveClock) *Directory {
-	return &Directory{client: c, live: live, provider: provider, clock: clock, scans: semaphore.NewWeighted(maxScans())}
+// package index, and CacheOptions.EnableReadYourWritesConsistency, and the tally is
+// that cache's; live has no cache.
+func New(c client.Client, live client.Reader, tally *Tally, provider string, clock clock.PassiveClock) *Directory {
+	return &Directory{client: c, live: live, tally: tally, provider: provider, clock: clock, scans: semaphore.NewWeighted(maxScans())}
 }
 
 // cached reads an object by name, as the cache has it now.
@@ -62,12 +64,17 @@ func (d *Directory) list(ctx context.Context, into client.ObjectList, index, val
 func (d *Directory) mine(o client.Object) bool {
 	switch o := o.(type) {
 	case *v1alpha1.ProvisionedUser:
-		return o.Spec.Provider == d.provider && o.Spec.DeprovisionedAt == nil && o.DeletionTimestamp == nil
+		return o.Spec.Provider == d.provider && isLive(o)
 	case *v1alpha1.ProvisionedRole:
 		return o.Spec.Provider == d.provider && o.DeletionTimestamp == nil
 	default:
 		return false
 	}
+}
+
+// isLive says whether a user is no tombstone, and not about to go.
+func isLive(u *v1alpha1.ProvisionedUser) bool {
+	return u.Spec.DeprovisionedAt == nil && u.DeletionTimestamp == nil
 }
 
 // empty returns a new object of the same kind: an answer that is decoded into an

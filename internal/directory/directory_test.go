@@ -70,7 +70,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestObjectNamesNeverRepeat(t *testing.T) {
-	d := New(nil, nil, "entra", nil)
+	d := New(nil, nil, nil, "entra", nil)
 	seen := map[string]bool{}
 	for name := range d.userNames("Alice@example.com", "id") {
 		if seen[name] || len(validation.IsDNS1123Subdomain(name)) > 0 {

@@ -389,24 +389,22 @@ func (d *Directory) showRole(ctx context.Context, role *v1alpha1.ProvisionedRole
 		return nil, err
 	}
 	if !withMembers {
-		ids, err := d.memberIDs(ctx, role)
+		sum, err := d.memberSum(ctx, role)
 		if err != nil {
 			return nil, err
 		}
-		setVersion(group, ids)
+		setVersion(group, sum)
 		return group, nil
 	}
 	members, err := d.members(ctx, role)
 	if err != nil {
 		return nil, err
 	}
-	setVersion(group, func(yield func(string) bool) {
-		for _, m := range members {
-			if !yield(m.ID) {
-				return
-			}
-		}
-	})
+	var sum scim.MemberSum
+	for _, m := range members {
+		sum.Add(m.ID)
+	}
+	setVersion(group, &sum)
 	if len(members) > 0 {
 		group[attrMembers] = memberValues(members)
 	}

@@ -31,6 +31,7 @@ var (
 	itself client.Client
 	cached client.Client
 	live   client.Reader
+	tally  *directory.Tally
 	// perProvider numbers the providers.
 	perProvider atomic.Int32
 )
@@ -51,7 +52,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if cached, live, err = cluster.Cache(ctx, control.Manager()); err != nil {
+	if cached, live, tally, err = cluster.Cache(ctx, control.Manager()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -63,7 +64,7 @@ func newProvider() string { return fmt.Sprintf("idp-%d", perProvider.Add(1)) }
 
 func newDirectory() (*directory.Directory, string) {
 	provider := newProvider()
-	return directory.New(cached, live, provider, clock.RealClock{}), provider
+	return directory.New(cached, live, tally, provider, clock.RealClock{}), provider
 }
 
 func TestConformance(t *testing.T) {

@@ -34,7 +34,7 @@ var _ = Describe("A request of whose members one can't be written", func() {
 	It("withdraws all the others, and what it lacks when it is repeated", func(ctx SpecContext) {
 		provider := newProvider()
 		faulty := &unwritable{Client: cached}
-		d := directory.New(faulty, live, provider, clock.RealClock{})
+		d := directory.New(faulty, live, tally, provider, clock.RealClock{})
 		const many = 40 // more than are written at once
 		var members []string
 		for i := range many {

@@ -33,7 +33,7 @@ var _ = Describe("What is released", func() {
 	BeforeEach(func(ctx SpecContext) {
 		provider = newProvider()
 		l = &laggard{Client: cached}
-		d = directory.New(l, live, provider, clock.RealClock{})
+		d = directory.New(l, live, tally, provider, clock.RealClock{})
 		id := createUser(ctx, d, "alice@"+provider).ID()
 		group, err := d.CreateGroup(ctx, scim.Resource{"displayName": "Team " + provider}, memberList([]string{id}))
 		Expect(err).NotTo(HaveOccurred())
@@ -148,7 +148,7 @@ var _ = Describe("What is released", func() {
 			defer GinkgoRecover()
 			merge(ctx, itself, r, `{"spec":{"provider":null}}`)
 		}}
-		gone(directory.New(between, live, provider, clock.RealClock{}).DeleteGroup(ctx, team, nil))
+		gone(directory.New(between, live, tally, provider, clock.RealClock{}).DeleteGroup(ctx, team, nil))
 		reread(ctx, r)
 		Expect(r.DeletionTimestamp).To(BeNil())
 		Expect(r.Spec.Provider).To(BeEmpty())

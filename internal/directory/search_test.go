@@ -51,7 +51,7 @@ var _ = Describe("A search", func() {
 	It("of all users leaves processors to others, however many clients ask for it", func(ctx SpecContext) {
 		g := &gate{Client: cached, open: make(chan struct{})}
 		provider := newProvider()
-		d := directory.New(g, live, provider, clock.RealClock{})
+		d := directory.New(g, live, tally, provider, clock.RealClock{})
 		alice := createUser(ctx, d, "alice@"+provider)
 		const searches = 64
 		found := make(chan error, searches)

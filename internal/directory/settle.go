@@ -191,7 +191,10 @@ func (d *Directory) reached(ctx context.Context, like, want client.Object) (bool
 		return false, nil
 	}
 	order, err := resourceversion.CompareResourceVersion(into.GetResourceVersion(), want.GetResourceVersion())
-	return order >= 0, explain(err, "compare the versions of %s", like.GetName())
+	if err != nil || order < 0 {
+		return false, explain(err, "compare the versions of %s", like.GetName())
+	}
+	return true, d.tally.await(ctx, want)
 }
 
 // settle waits until the cache has seen what this process wrote to the object,
@@ -220,8 +223,11 @@ func (d *Directory) await(ctx context.Context, written client.Object) error {
 		}
 		// While a broken watch is made up for by a list, the cache takes later
 		// writes of other objects in before this one.
-		if order, err := resourceversion.CompareResourceVersion(into.GetResourceVersion(), written.GetResourceVersion()); err != nil || order >= 0 {
+		switch order, err := resourceversion.CompareResourceVersion(into.GetResourceVersion(), written.GetResourceVersion()); {
+		case err != nil:
 			return explain(err, "compare the versions of %s", written.GetName())
+		case order >= 0:
+			return d.tally.await(ctx, written)
 		}
 		if err := pace.wait(ctx); err != nil {
 			return err

@@ -83,7 +83,7 @@ var _ = Describe("A cache that doesn't see a write", func() {
 	BeforeEach(func() {
 		provider = newProvider()
 		l = &laggard{Client: cached}
-		d = directory.New(l, live, provider, clock.RealClock{})
+		d = directory.New(l, live, tally, provider, clock.RealClock{})
 	})
 	freeze := func(ctx context.Context, id string) { l.old.Store(object(ctx, id)) }
 	thaw := func() { l.old.Store(nil) }
@@ -166,7 +166,7 @@ var _ = Describe("A cache that doesn't see a write", func() {
 			outOfDate(err)
 		}
 		By("a process that knows nothing of the write")
-		_, err := directory.New(l, live, provider, clock.RealClock{}).CreateUser(ctx, again)
+		_, err := directory.New(l, live, tally, provider, clock.RealClock{}).CreateUser(ctx, again)
 		Expect(err).To(beSCIM(http.StatusConflict, scim.Uniqueness, "externalId"))
 		thaw()
 		_, err = d.CreateUser(ctx, again)

@@ -284,7 +284,7 @@ var _ = Describe("A user", func() {
 		config.Impersonate.UserName = "nobody"
 		powerless, err := client.New(config, client.Options{Scheme: admin.Scheme(), Cache: &client.CacheOptions{Reader: readerOf(cached)}})
 		Expect(err).NotTo(HaveOccurred())
-		other := directory.New(powerless, live, provider, clock.RealClock{})
+		other := directory.New(powerless, live, tally, provider, clock.RealClock{})
 		_, err = other.CreateUser(ctx, scim.Resource{"userName": unique("alice")})
 		Expect(err).To(beSCIM(http.StatusInternalServerError, "", "does not allow"))
 	})

@@ -2,8 +2,6 @@ package directory
 
 import (
 	"context"
-	"iter"
-	"slices"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/scim"
@@ -11,9 +9,9 @@ import (
 
 const attrVersion = "version"
 
-// setVersion gives a resource its meta.version. members are the ids that a group
+// setVersion gives a resource its meta.version. members are those that a group
 // has, whether the client sees them or not.
-func setVersion(r scim.Resource, members iter.Seq[string]) {
+func setVersion(r scim.Resource, members *scim.MemberSum) {
 	if meta, ok := r[attrMeta].(map[string]any); ok {
 		meta[attrVersion] = scim.Version(r, members)
 	}
@@ -36,13 +34,12 @@ func check(match scim.Match, resourceType, id string, shown func() (scim.Resourc
 	return nil
 }
 
-// memberIDs are the ids of a group's members, which cost less than the members.
-func (d *Directory) memberIDs(ctx context.Context, role *v1alpha1.ProvisionedRole) (iter.Seq[string], error) {
-	users, err := d.holders(ctx, role.Spec.ID)
+// memberSum stands for a group's members, and costs less than they do.
+func (d *Directory) memberSum(ctx context.Context, role *v1alpha1.ProvisionedRole) (*scim.MemberSum, error) {
+	sum, err := d.tally.of(ctx, d.provider, role.Spec.ID)
 	if err != nil {
 		return nil, err
 	}
-	unresolved := make([]string, 0, len(role.Spec.UnresolvedMembers))
 	for i, id := range role.Spec.UnresolvedMembers {
 		if err := alive(ctx, i); err != nil {
 			return nil, err
@@ -52,15 +49,8 @@ func (d *Directory) memberIDs(ctx context.Context, role *v1alpha1.ProvisionedRol
 			return nil, err
 		}
 		if u == nil {
-			unresolved = append(unresolved, id)
+			sum.Add(id)
 		}
 	}
-	return func(yield func(string) bool) {
-		for _, u := range users {
-			if !yield(u.Spec.ID) {
-				return
-			}
-		}
-		slices.Values(unresolved)(yield)
-	}, nil
+	return &sum, nil
 }

@@ -43,8 +43,9 @@ func isFenced(r *http.Request) bool {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
 		return false
 	}
-	for _, prefix := range fenced {
-		if strings.HasPrefix(r.URL.Path, prefix) {
+	for _, group := range fenced {
+		// A proxy in front of the API server may have a path of its own.
+		if strings.Contains(r.URL.Path, group) {
 			return true
 		}
 	}

@@ -21,6 +21,7 @@ func TestFence(t *testing.T) {
 		{http.MethodPost, "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings", true},
 		{http.MethodDelete, "/apis/identity.rollcall.dev/v1alpha1/roleattachments/a", true},
 		{http.MethodPut, "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/b", true},
+		{http.MethodPatch, "/k8s/clusters/c-1/apis/identity.rollcall.dev/v1alpha1/provisionedusers/alice", true},
 		{http.MethodGet, "/apis/identity.rollcall.dev/v1alpha1/provisionedusers", false},
 		{http.MethodPost, "/apis/authorization.k8s.io/v1/subjectaccessreviews", false},
 		{http.MethodPut, "/api/v1/namespaces/rollcall-system/secrets/rollcall-webhook", false},

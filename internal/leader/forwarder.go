@@ -1,7 +1,6 @@
 package leader
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -20,46 +19,50 @@ type forwarder struct {
 // RoundTrip implements http.RoundTripper. It tries again as long as it is certain
 // that nobody has worked on the request.
 func (t *forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, _ := r.Context().Value(bodyKey{}).([]byte)
+	body := &unread{Reader: r.Body}
 	end := time.NewTimer(t.front.patience)
 	defer end.Stop()
 	pause := time.NewTicker(look)
 	defer pause.Stop()
-	for {
+	var missed error
+	for r.Context().Err() == nil {
 		if t.front.Leads() {
 			return nil, errLeads
 		}
 		if holder, until := t.front.lease.other(); addressOf(holder) != "" {
-			response, err := t.send(r, holder, until, body)
-			if response != nil || err != nil {
+			response, untouched, err := t.send(r, holder, until, body) //nolint:contextcheck // it has that of the request as it came
+			if !untouched {
 				return response, err
 			}
+			missed = err
 		}
 		select {
 		case <-pause.C:
 		case <-end.C:
-			return nil, errNobody
+			return nil, errors.Join(errNobody, missed)
 		case <-r.Context().Done():
-			return nil, r.Context().Err()
 		}
 	}
+	return nil, r.Context().Err()
 }
 
-// errOvertaken says that somebody else leads before the leader has answered. Nobody
-// knows what became of the request.
-var errOvertaken = errors.New("the leader was replaced before it answered")
+var (
+	// errOvertaken says that somebody else leads before the leader has answered.
+	// Nobody knows what became of the request.
+	errOvertaken = errors.New("the leader was replaced before it answered")
+	// errElsewhere says that the other one doesn't lead.
+	errElsewhere = errors.New("the replica that the lease names does not lead")
+)
 
-// send returns neither a response nor an error when the other has not worked on the
-// request.
-func (t *forwarder) send(r *http.Request, holder string, until <-chan struct{}, body []byte) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(r.Context())
-	answered := make(chan struct{})
-	defer close(answered)
+// send says untouched when certainly nobody has worked on the request, and the error
+// why.
+func (t *forwarder) send(r *http.Request, holder string, until <-chan struct{}, body *unread) (response *http.Response, untouched bool, err error) {
+	ctx, cancel := context.WithCancelCause(received(r).Context())
 	go func() {
 		select {
 		case <-until: // it may be frozen, and hold the connection for ever
 			cancel(errOvertaken)
-		case <-answered:
+		case <-ctx.Done():
 		}
 	}()
 	// Without a connection nothing was sent.
@@ -69,28 +72,71 @@ func (t *forwarder) send(r *http.Request, holder string, until <-chan struct{}, 
 	}))
 	out.URL.Host = addressOf(holder)
 	handOver(out, holder)
-	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	out.Body, _ = out.GetBody()
-	out.ContentLength = int64(len(body))
-	if len(body) == 0 {
-		out.Body, out.GetBody = http.NoBody, nil
-	}
-	response, err := t.peers.RoundTrip(out)
-	if err != nil {
+	body.attach(out)
+	response, err = t.peers.RoundTrip(out)
+	switch {
+	case err != nil:
 		defer cancel(err)
-		if !connected.Load() {
-			return nil, nil //nolint:nilnil // see above
-		}
-		return nil, errors.Join(err, context.Cause(ctx))
-	}
-	if response.StatusCode == http.StatusMisdirectedRequest {
+		return nil, !connected.Load() || body.harmless(out), errors.Join(err, context.Cause(ctx))
+	case response.StatusCode == http.StatusMisdirectedRequest:
 		_ = response.Body.Close()
 		cancel(nil)
-		return nil, nil //nolint:nilnil // see above
+		return nil, !body.begun.Load(), errElsewhere
 	}
 	response.Body = &streamed{response.Body, cancel}
-	return response, nil
+	return response, false, nil
 }
+
+// unread is a request's body, which may be offered to one replica after the other as
+// long as none has taken any of it. The leader takes it once it has let the request
+// in, so that nothing is kept here for whoever has no token.
+type unread struct {
+	io.Reader
+	begun atomic.Bool
+}
+
+var errTaken = errors.New("the body has been sent")
+
+// attach makes it the body of a request.
+func (b *unread) attach(r *http.Request) {
+	r.Header.Del("Expect")
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+	default: // a body means nothing
+		r.ContentLength = 0
+	}
+	if r.ContentLength == 0 {
+		r.Body, r.GetBody, r.TransferEncoding = http.NoBody, nil, nil
+		return
+	}
+	r.Header.Set("Expect", "100-continue")
+	r.Body = b
+	r.GetBody = func() (io.ReadCloser, error) {
+		if b.begun.Load() {
+			return nil, errTaken
+		}
+		return b, nil
+	}
+}
+
+// harmless says that nobody can have worked on a request that was sent, and got no
+// answer: it asks for nothing but an answer, or the body that it takes is still here.
+func (b *unread) harmless(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return true
+	}
+	return r.Body == b && !b.begun.Load()
+}
+
+// Read implements io.Reader.
+func (b *unread) Read(p []byte) (int, error) {
+	b.begun.Store(true)
+	return b.Reader.Read(p)
+}
+
+// Close implements io.Closer. Whoever has received the body closes it.
+func (b *unread) Close() error { return nil }
 
 // streamed ends its request's context when it has been read.
 type streamed struct {
@@ -98,6 +144,7 @@ type streamed struct {
 	cancel context.CancelCauseFunc
 }
 
+// Close implements io.Closer.
 func (s *streamed) Close() error {
 	defer s.cancel(nil)
 	return s.ReadCloser.Close()

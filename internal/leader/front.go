@@ -1,10 +1,9 @@
 package leader
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"sync/atomic"
@@ -22,7 +21,7 @@ const (
 	look = 50 * time.Millisecond
 	// retryAfter is what a client is told that has waited in vain.
 	retryAfter = 5 * time.Second
-	// maxForwarded bounds the requests whose bodies are held in memory here.
+	// maxForwarded bounds the requests that are handed over, or wait for it, at once.
 	maxForwarded = 256
 )
 
@@ -31,29 +30,42 @@ type Front struct {
 	lease *Lease
 	local http.Handler
 	proxy *httputil.ReverseProxy
+	log   *slog.Logger
 	// ready says that this replica can answer as soon as it leads.
 	ready atomic.Bool
 	held  chan struct{}
+	work  work
 	// patience is how long a request waits for somebody to lead.
 	patience time.Duration
 }
 
 // NewFront returns the front of a replica: local answers where this one leads.
-// Others are reached through peers, by scheme. Without a lease this one always
-// leads.
-func NewFront(lease *Lease, local http.Handler, scheme string, peers http.RoundTripper) *Front {
-	f := &Front{lease: lease, local: local, held: make(chan struct{}, maxForwarded), patience: patience}
+// Others are reached through peers. Without a lease this one always leads. log takes
+// a line for each request that could not be handed over; nil for none.
+func NewFront(lease *Lease, local http.Handler, peers Peers, log *slog.Logger) *Front {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	f := &Front{lease: lease, local: local, log: log, held: make(chan struct{}, maxForwarded), patience: patience}
 	f.proxy = &httputil.ReverseProxy{
-		Transport:    &forwarder{front: f, peers: peers},
+		Transport:    &forwarder{front: f, peers: peers.through},
 		ErrorHandler: f.failed,
+		ErrorLog:     slog.NewLogLogger(log.Handler(), slog.LevelInfo),
+		ModifyResponse: func(*http.Response) error {
+			handovers.WithLabelValues(resultAnswered).Inc()
+			return nil
+		},
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.Host = scheme, r.In.Host
+			r.Out.URL.Scheme, r.Out.Host = peers.scheme(), r.In.Host
 			// What the proxy in front of us said stays as it is, for whoever trusts it.
 			for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
 				if values := r.In.Header.Values(name); len(values) > 0 {
 					r.Out.Header[name] = values
 				}
 			}
+			// They would let the transport send a request twice of its own accord.
+			r.Out.Header.Del("Idempotency-Key")
+			r.Out.Header.Del("X-Idempotency-Key")
 			clearHandOver(r.Out.Header)
 		},
 	}
@@ -64,7 +76,9 @@ func NewFront(lease *Lease, local http.Handler, scheme string, peers http.RoundT
 func (f *Front) SetReady(ready bool) { f.ready.Store(ready) }
 
 // Leads says whether this replica answers requests itself.
-func (f *Front) Leads() bool { return f.ready.Load() && (f.lease == nil || f.lease.Leads()) }
+func (f *Front) Leads() bool { return f.ready.Load() && f.holds() }
+
+func (f *Front) holds() bool { return f.lease == nil || f.lease.Leads() }
 
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -73,45 +87,62 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx := context.WithValue(server.WithRequestID(r.Context(), h.id), handedKey{}, h)
 	r = r.WithContext(ctx)
 	r.RemoteAddr = h.from
+	r, end := f.work.begin(r)
+	defer end()
 	switch {
 	case f.Leads():
-		f.local.ServeHTTP(w, r)
+		f.answer(w, r)
 		return
 	case fromReplica:
 		server.Refuse(w, r, &scim.Error{Status: http.StatusMisdirectedRequest, Detail: "this replica does not lead"})
+		return
+	case f.lease != nil && f.lease.Lost():
+		// What comes out of its sockets when it thaws may have been given up and done
+		// again since: it would undo what came after.
+		f.refuse(w, r, ErrNotLeading)
 		return
 	}
 	select {
 	case f.held <- struct{}{}:
 		defer func() { <-f.held }()
 	default:
-		server.Refuse(w, r, scim.Unavailable(retryAfter, errors.New("too many requests wait for a leader")))
+		handovers.WithLabelValues(resultRefused).Inc()
+		// Not in the log, which whoever sends so many could flood.
+		server.Refuse(w, r, scim.Unavailable(retryAfter, errors.New("too many requests wait for the leader")))
 		return
 	}
-	// The body is kept, so that it can be sent again to another replica when the
-	// first one turns out not to lead.
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, server.MaxBody))
-	if err != nil {
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			server.Refuse(w, r, &scim.Error{Status: http.StatusRequestEntityTooLarge, Detail: "the body is too large"})
-			return
-		}
-		server.Refuse(w, r, scim.Unavailable(retryAfter, err))
-		return
-	}
-	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(ctx, bodyKey{}, body)))
+	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(ctx, receivedKey{}, r)))
 }
 
-type bodyKey struct{}
+// answer works on a request here.
+func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
+	f.local.ServeHTTP(&reply{ResponseWriter: w, front: f, request: r}, r)
+}
+
+type receivedKey struct{}
+
+// received is the request as it came, of one that the proxy has made of it: without
+// the proxy's own hooks, which would pass on to the client what the leader says
+// between replicas.
+func received(r *http.Request) *http.Request {
+	in, _ := r.Context().Value(receivedKey{}).(*http.Request)
+	return in
+}
 
 // failed answers a request that could not be handed over.
 func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errLeads) {
-		body, _ := r.Context().Value(bodyKey{}).([]byte)
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		f.local.ServeHTTP(w, r)
+		handovers.WithLabelValues(resultKept).Inc()
+		f.answer(w, received(r))
 		return
 	}
+	handovers.WithLabelValues(resultFailed).Inc()
+	f.refuse(w, received(r), err)
+}
+
+func (f *Front) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	// The path may name somebody.
+	f.log.ErrorContext(r.Context(), "a SCIM request could not be answered", "method", r.Method, "error", err.Error())
 	server.Refuse(w, r, scim.Unavailable(retryAfter, err))
 }
 
@@ -121,3 +152,35 @@ var (
 	// errNobody says that nobody led for as long as a request waits.
 	errNobody = errors.New("no replica leads")
 )
+
+// reply is what the client is told of a request that was worked on here. One that was
+// frozen in the middle of it must not tell what it knew before.
+type reply struct {
+	http.ResponseWriter
+	front   *Front
+	request *http.Request
+	// begun says that the header was written, and late that it was another one.
+	begun, late bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *reply) WriteHeader(status int) {
+	a.begun = true
+	if a.late = !a.front.holds(); a.late {
+		clear(a.Header())
+		a.front.refuse(a.ResponseWriter, a.request, ErrNotLeading)
+		return
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (a *reply) Write(p []byte) (int, error) {
+	if !a.begun {
+		a.WriteHeader(http.StatusOK)
+	}
+	if a.late {
+		return len(p), nil
+	}
+	return a.ResponseWriter.Write(p)
+}

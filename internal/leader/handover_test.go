@@ -27,8 +27,7 @@ func listener(t *testing.T, shared *lock, told *heard) (*Front, string) {
 		server.Refuse(w, r, &scim.Error{Status: http.StatusTeapot, Detail: "heard"})
 		*told = heard{w.Header().Get(server.RequestIDHeader), r.RemoteAddr, r.Header.Clone()}
 	})
-	scheme, peers := Peers(nil)
-	f := NewFront(nil, local, scheme, peers)
+	f := NewFront(nil, local, NewPeers(nil), nil)
 	f.patience = 2 * look
 	s := httptest.NewServer(f)
 	t.Cleanup(s.Close)
@@ -36,8 +35,8 @@ func listener(t *testing.T, shared *lock, told *heard) (*Front, string) {
 	return f, s.URL
 }
 
-// ask sends a request from a connection of its own, and returns the answer's status, its
-// id, and the client's address.
+// ask sends a request from a connection of its own, and returns the answer's status
+// and request id, and the client's address.
 func ask(t *testing.T, url string, header ...string) (status int, id, from string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/entra/scim/v2/Users", strings.NewReader("body"))
@@ -134,10 +133,9 @@ func TestARefusalHasAnID(t *testing.T) {
 	t.Parallel()
 	var told heard
 	_, url := listener(t, &lock{}, &told)
-	for status, marks := range map[int][]string{http.StatusServiceUnavailable: nil, http.StatusMisdirectedRequest: forged} {
-		got, id, _ := ask(t, url, marks...)
-		if got != status || !isRequestID(id) || id == "STOLEN" {
-			t.Errorf("status %d with id %q: want %d", got, id, status)
+	for want, marks := range map[int][]string{http.StatusServiceUnavailable: nil, http.StatusMisdirectedRequest: forged} {
+		if status, id, _ := ask(t, url, marks...); status != want || !isRequestID(id) || id == "STOLEN" {
+			t.Errorf("status %d with id %q: want %d", status, id, want)
 		}
 	}
 }

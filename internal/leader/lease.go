@@ -15,11 +15,11 @@ import (
 
 // The times of the election. A leader that dies is replaced after Duration, and one
 // that stops gives its lease back: RetryPeriod, which client-go stretches by up to
-// 2.2, is how long that takes others to see.
+// 2.2, is how long that takes others to see, and how often the leader writes.
 const (
 	Duration      = 15 * time.Second
 	RenewDeadline = 10 * time.Second
-	RetryPeriod   = 500 * time.Millisecond
+	RetryPeriod   = 400 * time.Millisecond
 )
 
 // Lease is the lock of a leader election, and what this replica has learnt by it.
@@ -37,6 +37,11 @@ type Lease struct {
 	heard time.Time
 	// renewed is when our last renewal that succeeded was begun.
 	renewed time.Time
+	// led says that this replica has held the lease.
+	led bool
+	// lost is closed when somebody else holds it after that.
+	lost     chan struct{}
+	loseOnce sync.Once
 }
 
 // NewLease makes the lease of a replica that others reach under address, a
@@ -58,7 +63,7 @@ func NewLease(config *rest.Config, namespace, name, address string) (*Lease, err
 }
 
 func newLease(lock resourcelock.Interface, now func() time.Time) *Lease {
-	return &Lease{Interface: lock, now: now, changed: make(chan struct{})}
+	return &Lease{Interface: lock, now: now, changed: make(chan struct{}), lost: make(chan struct{})}
 }
 
 // identity is unique to a process: a replica that starts again under its old
@@ -94,6 +99,12 @@ func (l *Lease) Update(ctx context.Context, record resourcelock.LeaderElectionRe
 
 func (l *Lease) write(ctx context.Context, record resourcelock.LeaderElectionRecord, do func(context.Context, resourcelock.LeaderElectionRecord) error) error {
 	begun := l.now()
+	if record.HolderIdentity != l.Identity() {
+		// Whoever waits for the lease may have it before we hear that it is given back.
+		l.mu.Lock()
+		l.renewed = time.Time{}
+		l.mu.Unlock()
+	}
 	err := do(ctx, record)
 	if err == nil {
 		l.note(record, begun)
@@ -113,8 +124,11 @@ func (l *Lease) note(record resourcelock.LeaderElectionRecord, renewed time.Time
 	switch {
 	case l.holder != l.Identity():
 		l.renewed = time.Time{}
+		if l.led {
+			l.loseOnce.Do(func() { close(l.lost) })
+		}
 	case !renewed.IsZero():
-		l.renewed = renewed
+		l.renewed, l.led = renewed, true
 	}
 }
 
@@ -122,6 +136,21 @@ func (l *Lease) note(record resourcelock.LeaderElectionRecord, renewed time.Time
 func (l *Lease) Leads() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.leads()
+}
+
+// Overtaken is closed when this replica has led and somebody else does. The election
+// itself would go on trying for RenewDeadline.
+func (l *Lease) Overtaken() <-chan struct{} { return l.lost }
+
+// Lost says that this replica has led and does no longer. Its process ends.
+func (l *Lease) Lost() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.led && !l.leads()
+}
+
+func (l *Lease) leads() bool {
 	return !l.renewed.IsZero() && l.now().Sub(l.renewed) < Duration
 }
 

@@ -100,6 +100,21 @@ func TestLease(t *testing.T) {
 	hold(t, b)
 	see(a)
 	expect("who was overtaken", a, false, "[fd00::2]:8080")
+	expectOvertaken := func(l *Lease, want bool) {
+		t.Helper()
+		select {
+		case <-l.Overtaken():
+			if !want {
+				t.Error("overtaken")
+			}
+		default:
+			if want {
+				t.Error("not overtaken")
+			}
+		}
+	}
+	expectOvertaken(a, true)
+	expectOvertaken(b, false)
 	expect("who has overtaken", b, true, "")
 
 	if err := b.Update(t.Context(), resourcelock.LeaderElectionRecord{}); err != nil {
@@ -127,6 +142,23 @@ func TestARenewalCountsFromItsBeginning(t *testing.T) {
 	clock.advance(time.Second)
 	if l.Leads() {
 		t.Error("others may lead by now")
+	}
+}
+
+// Others may take the lease as soon as the API server has heard that it is given back,
+// and that is before its answer comes.
+func TestALeaseIsGivenBackBeforeOthersKnow(t *testing.T) {
+	t.Parallel()
+	shared := &lock{}
+	l := newLease(&replica{shared, "a:1_x"}, time.Now)
+	hold(t, l)
+	leads := true
+	shared.during = func() { leads = l.Leads() }
+	if err := l.Update(t.Context(), resourcelock.LeaderElectionRecord{}); err != nil {
+		t.Fatal(err)
+	}
+	if leads {
+		t.Error("leads while the lease is given back")
 	}
 }
 

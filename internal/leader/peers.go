@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -19,29 +20,65 @@ const (
 	idlePeers = 64
 )
 
-// Peers reaches other replicas. certificate returns what this one serves with; nil
-// where SCIM is served without TLS.
-func Peers(certificate func() (*tls.Certificate, error)) (scheme string, peers http.RoundTripper) {
+// Peers reaches other replicas.
+type Peers struct {
+	transport *http.Transport
+	// through takes the requests; the transport, or what sends by it.
+	through http.RoundTripper
+	dialer  *net.Dialer
+}
+
+// NewPeers reaches replicas that serve as this one does. certificate returns what this
+// one serves with; nil where SCIM is served without TLS.
+func NewPeers(certificate func() (*tls.Certificate, error)) Peers {
+	dialer := &net.Dialer{Timeout: dialTimeout}
 	transport := &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		DialContext:         dialer.DialContext,
 		MaxIdleConnsPerHost: idlePeers,
 		IdleConnTimeout:     server.IdleTimeout / 2,
 		TLSHandshakeTimeout: dialTimeout,
 		DisableCompression:  true,
+		// The leader asks for a body when it has let the request in.
+		ExpectContinueTimeout: server.RequestTimeout,
 		// A request takes no longer, and whoever sent it waits for us.
 		ResponseHeaderTimeout: server.RequestTimeout + dialTimeout,
 	}
-	if certificate == nil {
-		return "http", transport
+	if certificate != nil {
+		transport.TLSClientConfig = &tls.Config{
+			MinVersion: tls.VersionTLS12,
+			// Replicas are reached by address, for which no certificate is made. What is
+			// asked instead is in verify.
+			InsecureSkipVerify: true, //nolint:gosec // VerifyConnection verifies
+			VerifyConnection:   func(s tls.ConnectionState) error { return verify(s, certificate) },
+		}
 	}
-	transport.TLSClientConfig = &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		// Replicas are reached by address, for which no certificate is made. What is
-		// asked instead is in verify.
-		InsecureSkipVerify: true, //nolint:gosec // VerifyConnection verifies
-		VerifyConnection:   func(s tls.ConnectionState) error { return verify(s, certificate) },
+	return Peers{transport: transport, through: transport, dialer: dialer}
+}
+
+// Wrap returns the same peers, with all requests to them going through something.
+func (p Peers) Wrap(through func(http.RoundTripper) http.RoundTripper) Peers {
+	p.through = through(p.through)
+	return p
+}
+
+func (p Peers) scheme() string {
+	if p.transport.TLSClientConfig == nil {
+		return "http"
 	}
-	return "https", transport
+	return "https"
+}
+
+// Reach says why a replica can't be reached at an address, or is not known for one.
+func (p Peers) Reach(ctx context.Context, address string) error {
+	connection, err := p.dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = connection.Close() }()
+	if p.transport.TLSClientConfig == nil {
+		return nil
+	}
+	return tls.Client(connection, p.transport.TLSClientConfig).HandshakeContext(ctx)
 }
 
 // verify lets a replica pass that serves the name that this one serves: by the same

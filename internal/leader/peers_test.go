@@ -70,12 +70,15 @@ func TestPeersWithTLS(t *testing.T) {
 			server.TLS = &tls.Config{Certificates: []tls.Certificate{tc.other.Certificate}, MinVersion: tls.VersionTLS12}
 			server.StartTLS()
 			t.Cleanup(server.Close)
-			scheme, peers := Peers(func() (*tls.Certificate, error) { return &own.Certificate, nil })
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, scheme+"://"+server.Listener.Addr().String(), http.NoBody)
+			peers := NewPeers(func() (*tls.Certificate, error) { return &own.Certificate, nil })
+			if err := peers.Reach(t.Context(), server.Listener.Addr().String()); (err == nil) != tc.trusted {
+				t.Errorf("Reach: %v, want trusted = %v", err, tc.trusted)
+			}
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, peers.scheme()+"://"+server.Listener.Addr().String(), http.NoBody)
 			if err != nil {
 				t.Fatal(err)
 			}
-			response, err := peers.RoundTrip(request)
+			response, err := peers.transport.RoundTrip(request)
 			if err == nil {
 				_ = response.Body.Close()
 			}

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,11 +10,13 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -21,9 +24,11 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/controllers"
 	"github.com/rollcall-dev/rollcall/internal/audit"
 	"github.com/rollcall-dev/rollcall/internal/backend"
+	"github.com/rollcall-dev/rollcall/internal/directory"
 	"github.com/rollcall-dev/rollcall/internal/index"
 	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/internal/token"
@@ -73,6 +78,8 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		RetryPeriod:                         ptr.To(leader.RetryPeriod),
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
 			Port: o.WebhookPort, CertDir: o.WebhookCertDir,
+			// A stop waits a second for each connection of HTTP/2, and keeps the lease.
+			TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
 		}),
 		Controller: ctrlconfig.Controller{ReconciliationTimeout: reconcileTimeout},
 	})
@@ -83,6 +90,11 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		return nil, err
 	}
 
+	for _, c := range Collectors(o) {
+		if err := metrics.Registry.Register(c); err != nil {
+			return nil, fmt.Errorf("register a metric: %w", err)
+		}
+	}
 	contacts := token.NewContacts()
 	if err := controllers.SetupWithManager(mgr, controllers.Options{
 		ExternalURL:   o.ExternalURL,
@@ -91,12 +103,13 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		ContactEvents: contacts.Events(),
 
 		AttachmentRetention: o.AttachmentRetention,
+		AuthorRecheck:       o.AuthorRecheck,
 		RequestTimeout:      server.RequestTimeout,
 	}); err != nil {
 		return nil, err
 	}
 	return mgr, errors.Join(
-		addSCIM(mgr, o, lease, contacts, tracer),
+		addSCIM(ctx, mgr, o, lease, contacts, tracer),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		addWebhooks(ctx, mgr, o),
 	)
@@ -120,8 +133,8 @@ func lockOf(lease *leader.Lease) resourcelock.Interface {
 
 // addSCIM adds the directories of all identity providers to the manager, and what
 // lets every replica take requests to them.
-func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts, tracer *tracing.Tracer) error {
-	handler, err := newDirectories(mgr, o, contacts, tracer)
+func addSCIM(ctx context.Context, mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts, tracer *tracing.Tracer) error {
+	handler, err := newDirectories(ctx, mgr, o, contacts, tracer)
 	if err != nil {
 		return err
 	}
@@ -129,18 +142,18 @@ func addSCIM(mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.C
 	if err != nil {
 		return err
 	}
-	scheme, peers := leader.Peers(certificates)
-	front := leader.NewFront(lease, handler, scheme, tracer.Peers(peers))
-	scim := newSCIMServer(front, lease, certificates, o.SCIMAddress, tracer)
+	peers := leader.NewPeers(certificates).Wrap(tracer.Peers)
+	front := leader.NewFront(lease, handler, peers, scimLog(mgr))
+	scim := newSCIMServer(front, lease, peers, certificates, o.SCIMAddress, tracer)
 	return errors.Join(
 		mgr.Add(scim),
-		mgr.Add(&takeover{front: front, alone: lease == nil, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
+		mgr.Add(&takeover{front: front, lease: lease, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
 		mgr.AddReadyzCheck("scim", scim.ready),
 	)
 }
 
 // newDirectories is the SCIM protocol over what the cluster knows.
-func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts, tracer *tracing.Tracer) (http.Handler, error) {
+func newDirectories(ctx context.Context, mgr ctrl.Manager, o Options, contacts *token.Contacts, tracer *tracing.Tracer) (http.Handler, error) {
 	// The directories' own client: a lookup waits for what they wrote, and not
 	// for what the reconcilers write.
 	consistent, err := client.New(mgr.GetConfig(), client.Options{
@@ -155,13 +168,24 @@ func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts, trace
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the directories: %w", err)
 	}
-	log := slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim")))
+	tally, err := directory.NewTally(ctx, mgr.GetCache())
+	if err != nil {
+		return nil, err
+	}
+	// No request is taken, and this replica isn't ready, before it is known who may ask:
+	// the caches that exist when the manager starts have synced by then.
+	for _, object := range []client.Object{&corev1.Secret{}, &v1alpha1.IdentityProvider{}} {
+		if _, err := mgr.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return nil, fmt.Errorf("watch tokens and identity providers: %w", err)
+		}
+	}
+	log := scimLog(mgr)
 	auditor, err := newAuditor(o, log)
 	if err != nil {
 		return nil, err
 	}
 	tokens := token.NewStore(mgr.GetCache(), o.Namespace, clock.RealClock{})
-	directories := tracer.Backend(backend.New(consistent, mgr.GetAPIReader(), tokens))
+	directories := tracer.Backend(backend.New(consistent, mgr.GetAPIReader(), tally, tokens))
 	return server.New(directories, server.Options{
 		ExternalURL:    o.ExternalURL,
 		TrustForwarded: o.TrustForwarded,
@@ -170,6 +194,10 @@ func newDirectories(mgr ctrl.Manager, o Options, contacts *token.Contacts, trace
 		Auditor:        auditor,
 		OnContact:      contacts.Record,
 	}), nil
+}
+
+func scimLog(mgr ctrl.Manager) *slog.Logger {
+	return slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim")))
 }
 
 // newAuditor is the provisioning log; nil for none.

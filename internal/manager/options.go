@@ -58,6 +58,8 @@ type Options struct {
 	Tracing tracing.Options
 	// AttachmentRetention is how long a RoleAttachment is kept after its end.
 	AttachmentRetention time.Duration
+	// AuthorRecheck is how often the authors of AccessRules are asked about.
+	AuthorRecheck time.Duration
 }
 
 // BindFlags adds a flag for each option.
@@ -94,6 +96,8 @@ func (o *Options) BindFlags(fs *flag.FlagSet) {
 		"believe the traceparent header of SCIM clients, and trace what they do; only behind a proxy that sets it")
 	fs.DurationVar(&o.AttachmentRetention, "expired-attachment-retention", 720*time.Hour,
 		"how long a RoleAttachment is kept after its expiresAt")
+	fs.DurationVar(&o.AuthorRecheck, "author-recheck-interval", time.Minute,
+		"how often to ask the API server whether the author of each AccessRule may still bind what it gives")
 }
 
 func (o *Options) validate() error {
@@ -105,6 +109,9 @@ func (o *Options) validate() error {
 	}
 	if err := o.Tracing.Validate(); err != nil {
 		return err
+	}
+	if o.AuthorRecheck < time.Second {
+		return fmt.Errorf("--author-recheck-interval %s: want a second or more, such as 1m", o.AuthorRecheck)
 	}
 	if o.LeaderElection {
 		address, err := o.advertised()

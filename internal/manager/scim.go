@@ -30,8 +30,8 @@ const (
 	// not reach who holds it. While a leader is being replaced the others are ready:
 	// requests wait there, and webhooks are served.
 	silence = 2 * leader.Duration
-	// reach is how long it may take to reach the leader.
-	reach = time.Second
+	// reach is how long it may take to reach the leader: less than a probe waits.
+	reach = 500 * time.Millisecond
 )
 
 // certificates returns what SCIM is served with at the moment; nil for plain HTTP.
@@ -59,6 +59,7 @@ type scimServer struct {
 	server    *http.Server
 	front     *leader.Front
 	lease     *leader.Lease
+	peers     leader.Peers
 	tracer    *tracing.Tracer
 	listening atomic.Bool
 
@@ -72,7 +73,7 @@ var (
 	_ manager.LeaderElectionRunnable = (*scimServer)(nil)
 )
 
-func newSCIMServer(front *leader.Front, lease *leader.Lease, c certificates, address string, tracer *tracing.Tracer) *scimServer {
+func newSCIMServer(front *leader.Front, lease *leader.Lease, peers leader.Peers, c certificates, address string, tracer *tracing.Tracer) *scimServer {
 	s := server.NewHTTPServer(tracer.Handler(front, front.Vouched))
 	s.Addr = address
 	if c == nil {
@@ -82,7 +83,7 @@ func newSCIMServer(front *leader.Front, lease *leader.Lease, c certificates, add
 		// SCIM clients speak HTTP/1.1, for which the limits of the server are made.
 		s.TLSConfig.NextProtos = []string{"http/1.1"}
 	}
-	return &scimServer{server: s, front: front, lease: lease, tracer: tracer}
+	return &scimServer{server: s, front: front, lease: lease, peers: peers, tracer: tracer}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
@@ -99,18 +100,35 @@ func (s *scimServer) Start(ctx context.Context) error {
 	}
 	s.listening.Store(true)
 	defer s.listening.Store(false)
-	timeout := scimShutdown
 	defer func() {
 		if err := s.tracer.Stop(ctx); err != nil {
 			log.FromContext(ctx).Error(err, "Traces are lost")
 		}
 	}()
-	return (&manager.Server{
-		Name:            "scim",
-		Server:          s.server,
-		Listener:        listener,
-		ShutdownTimeout: &timeout,
-	}).Start(ctx)
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve SCIM requests: %w", err)
+	case <-ctx.Done():
+		s.stop(ctx)
+		return nil
+	}
+}
+
+// stop answers what is worked on. The lease is kept until then, so it doesn't wait for
+// connections on which nothing has come, or not all of a request: their clients lose
+// nothing but the connection.
+func (s *scimServer) stop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scimShutdown)
+	defer cancel()
+	go func() {
+		s.front.Settle(ctx)
+		cancel()
+	}()
+	if err := s.server.Shutdown(ctx); err != nil {
+		_ = s.server.Close() // what is left
+	}
 }
 
 // ready is a readiness check: a request that comes here finds its answer.
@@ -122,6 +140,8 @@ func (s *scimServer) ready(r *http.Request) error {
 		return nil
 	case s.lease == nil:
 		return errors.New("this replica is getting ready to answer")
+	case s.lease.Lost():
+		return errors.New("this replica has led and does no longer: its process ends")
 	case time.Since(s.lease.Heard()) > silence:
 		return fmt.Errorf("the API server has not said for %s which replica leads", silence)
 	}
@@ -148,9 +168,5 @@ func (s *scimServer) reach(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, reach)
 	defer cancel()
-	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
-	return connection.Close()
+	return s.peers.Reach(ctx, address)
 }

@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,9 +37,9 @@ const (
 // kinds that SCIM requests write need it.
 type takeover struct {
 	front *leader.Front
-	// alone says that there are no other replicas: whatever the cache has was read
+	// lease is nil where there are no other replicas: whatever the cache has was read
 	// after the last one ended.
-	alone       bool
+	lease       *leader.Lease
 	client      client.Client
 	live, cache client.Reader
 }
@@ -58,13 +59,21 @@ func (t *takeover) Start(ctx context.Context) error {
 	log.FromContext(ctx).Info("Answering SCIM requests", "after", time.Since(begin).String())
 	t.front.SetReady(true)
 	defer t.front.SetReady(false)
-	<-ctx.Done()
-	return nil
+	var overtaken <-chan struct{} // never, without others
+	if t.lease != nil {
+		overtaken = t.lease.Overtaken()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-overtaken:
+		return errors.New("another replica leads: this one was frozen, or cut off from the API server")
+	}
 }
 
 // catchUpAll tries until it is done, or the manager stops.
 func (t *takeover) catchUpAll(ctx context.Context) {
-	if t.alone {
+	if t.lease == nil {
 		return
 	}
 	for _, kind := range []func() (client.ObjectList, client.Object){

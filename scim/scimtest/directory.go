@@ -344,7 +344,8 @@ func (d *Directory) user(s *stored) scim.Resource {
 // group shows a group without its members. They are in its version nevertheless.
 func (d *Directory) group(s *stored) scim.Resource {
 	group := s.resource.Clone()
-	group["meta"].(map[string]any)["version"] = scim.Version(group, maps.Keys(d.members[group.ID()]))
+	members := scim.SumMembers(maps.Keys(d.members[group.ID()]))
+	group["meta"].(map[string]any)["version"] = scim.Version(group, &members)
 	return group
 }
 

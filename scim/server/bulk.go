@@ -65,7 +65,7 @@ func doBulk(ctx context.Context, h *handler, x *exchange) (response, error) {
 		defer func() { <-h.bulks }()
 	default:
 		// Not to wait keeps room for other requests.
-		h.metrics.throttled.WithLabelValues("bulks").Inc()
+		h.metrics.throttled.WithLabelValues(limitBulks).Inc()
 		return response{}, &scim.Error{
 			Status: http.StatusServiceUnavailable, RetryAfter: retryBusy,
 			Detail: "too many bulk requests at once: try again later",

@@ -146,7 +146,7 @@ func (h *handler) guard(ctx context.Context, x *exchange) (response, error) {
 	select {
 	case h.inFlight <- struct{}{}:
 	default:
-		h.metrics.throttled.WithLabelValues("in_flight").Inc()
+		h.metrics.throttled.WithLabelValues(limitInFlight).Inc()
 		return response{}, &scim.Error{
 			Status: http.StatusServiceUnavailable, RetryAfter: retryBusy,
 			Detail: "too many requests at once: try again later",
@@ -212,7 +212,7 @@ func (h *handler) admit(ctx context.Context, x *exchange) error {
 	token, _ := bearer(x.Header.Get("Authorization"))
 	tokenID, err := h.backend.Authenticate(ctx, x.provider, token)
 	if errors.Is(err, ErrUnauthenticated) {
-		return h.refuse(ctx, x)
+		return h.refuse(ctx, x, whyRefused(token, err))
 	}
 	if err != nil {
 		return fmt.Errorf("authenticate: %w", err)
@@ -237,27 +237,39 @@ func (h *handler) admit(ctx context.Context, x *exchange) error {
 // throttle counts for the provider's rate.
 func (h *handler) throttle(provider string) error {
 	if wait := h.providers.take(provider, h.now()); wait > 0 {
-		h.metrics.throttled.WithLabelValues("rate").Inc()
+		h.metrics.throttled.WithLabelValues(limitRate).Inc()
 		return tooMany(wait, "too many requests: try again later")
 	}
 	return nil
 }
 
-// refuse counts a failed authentication and returns its error. Clients with a
+// refuse counts a failed authentication by its reason and returns its error. Clients with a
 // good token never come here, even from the same address.
-func (h *handler) refuse(ctx context.Context, x *exchange) error {
-	h.metrics.authFailures.WithLabelValues(x.provider).Inc()
+func (h *handler) refuse(ctx context.Context, x *exchange, reason string) error {
+	h.metrics.authFailures.WithLabelValues(x.provider, reason).Inc()
 	address := clientNetwork(x.client)
 	if wait := h.failures.take(x.provider+" "+address, h.now()); wait > 0 {
-		h.metrics.throttled.WithLabelValues("authentication").Inc()
+		h.metrics.throttled.WithLabelValues(limitAuthentication).Inc()
 		return tooMany(wait, "too many failed authentications: try again later")
 	}
 	h.log.InfoContext(ctx, "refused a SCIM request without a valid token",
-		"request", x.id, "provider", x.provider, "address", address)
+		"request", x.id, "provider", x.provider, "address", address, "reason", reason)
 	return &scim.Error{
 		Status: http.StatusUnauthorized,
 		Detail: "the bearer token is missing, unknown, expired or revoked: the Secret Token must be one that was made here for this " +
 			"identity provider; tokens that the client issues itself are not accepted",
+	}
+}
+
+// whyRefused is why a token is none, in a word for metrics and logs.
+func whyRefused(token string, err error) string {
+	switch {
+	case token == "":
+		return "missing"
+	case errors.Is(err, ErrExpired):
+		return "expired"
+	default:
+		return "unknown"
 	}
 }
 

@@ -35,6 +35,11 @@ metadata:
   labels: {app.kubernetes.io/managed-by: rollcall, identity.rollcall.dev/access-rule: probe}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
 `,
+	"rollcall-lease": `
+apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: rollcall-manager, namespace: rollcall-system}
+`,
 	"rollcall-status": `
 apiVersion: identity.rollcall.dev/v1alpha1
 kind: IdentityProvider

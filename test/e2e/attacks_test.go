@@ -293,7 +293,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %[2]q}]
 		Expect(shared.Client().Delete(ctx, binding)).To(Succeed())
 		expectDenied(ctx, verdict.Question{User: author, Verb: "bind", Resource: "clusterroles.rbac.authorization.k8s.io", Name: "e2e-deployer"})
 		Eventually(func(g Gomega) { g.Expect(status(g)).To(Equal(metav1.ConditionFalse)) }).
-			WithContext(ctx).WithTimeout(90 * time.Second).Should(Succeed())
+			WithContext(ctx).WithTimeout(30 * time.Second).Should(Succeed())
 	})
 
 	It("makes an AccessRule of their own reach another provider's group of the same name: not when the rule says whose", func(ctx SpecContext) {

@@ -5,6 +5,8 @@ package ha_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -32,10 +34,12 @@ var (
 	service *cluster.Service
 	// managers are the two replicas.
 	managers [2]*cluster.Manager
+	// current is the token that all clients use, and contoso one of them.
+	current *secret
+	contoso *company
 	// logs are their provisioning logs, and collector has their traces.
 	logs      [2]string
 	collector *otlp.Collector
-	token     string
 )
 
 func TestHA(t *testing.T) {
@@ -60,8 +64,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		logs[i] = filepath.Join(folder, fmt.Sprintf("provisioning-%d.log", i))
 		start(ctx, i)
 	}
-	token, err = control.NewToken(ctx, provider)
+	text, err := control.NewToken(ctx, provider)
 	Expect(err).NotTo(HaveOccurred())
+	current = newSecret(text)
+	contoso = newCompany(service.URL()+"/"+provider+"/scim/v2", current)
 }, NodeTimeout(10*time.Minute))
 
 // start starts a replica, as a Deployment does with what has ended.
@@ -119,17 +125,52 @@ var _ = Describe("Two replicas behind a Service", Ordered, func() {
 
 	It("serve SCIM both, whoever leads", func(ctx SpecContext) {
 		for _, m := range managers {
-			l := newLoad(m.TenantURL(provider), token, fmt.Sprintf("each-%d", m.SCIMPort()))
+			l := newLoad(m.TenantURL(provider), current, fmt.Sprintf("each-%d", m.SCIMPort()))
 			l.during(ctx, func() { l.busyFor(ctx, 2*clients) })
 			l.expectKept(ctx)
 		}
 	}, SpecTimeout(2*time.Minute))
 
+	It("are ready no sooner than they know the tokens", func(ctx SpecContext) {
+		startsWithTheTokens(ctx)
+	}, SpecTimeout(2*time.Minute))
+
+	It("take another token, and refuse the old one, without a failed request", func(ctx SpecContext) {
+		l := newLoad(tenant(), current, "rotated")
+		missed := contoso.missed()
+		l.during(ctx, func() {
+			l.busyFor(ctx, 2*clients)
+			text := addToken(ctx)
+			accepted := awaited(ctx, text, http.StatusOK)
+			old := current.change(text)
+			l.busyFor(ctx, 2*clients)
+			revoke(ctx, old)
+			refused := awaited(ctx, old, http.StatusUnauthorized)
+			l.busyFor(ctx, 2*clients)
+			for i := range managers {
+				Expect(accepted[i]).To(BeNumerically("<", time.Second))
+				Expect(refused[i]).To(BeNumerically("<", time.Second))
+			}
+			AddReportEntry("token", fmt.Sprintf("accepted after %v, refused after %v", accepted, refused))
+		})
+		Expect(l.missed).To(BeZero())
+		Expect(contoso.missed()).To(Equal(missed))
+		l.expectKept(ctx)
+	}, SpecTimeout(2*time.Minute))
+
 	It("hand over in less than two seconds when the leader is stopped", func(ctx SpecContext) {
-		l := newLoad(tenant(), token, "stopped")
+		l := newLoad(tenant(), current, "stopped")
 		first := leading(ctx, Default)
 		l.during(ctx, func() {
 			l.busyFor(ctx, 2*clients)
+			// Whoever is slow to ask must not keep the others from an answer.
+			for _, sent := range []string{"", "POST /entra/scim/v2/Users HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"} {
+				slow, err := net.Dial("tcp", strings.TrimPrefix(managers[first].SCIMURL, "http://"))
+				Expect(err).NotTo(HaveOccurred())
+				defer func() { _ = slow.Close() }()
+				_, err = io.WriteString(slow, sent)
+				Expect(err).NotTo(HaveOccurred())
+			}
 			Expect(managers[first].Stop()).To(Succeed())
 			takenOver(ctx, first)
 			l.busyFor(ctx, 2*clients)
@@ -140,7 +181,7 @@ var _ = Describe("Two replicas behind a Service", Ordered, func() {
 	}, SpecTimeout(2*time.Minute))
 
 	It("lose nothing when the leader is killed, and refuse writes no longer than the lease", func(ctx SpecContext) {
-		l := newLoad(tenant(), token, "killed")
+		l := newLoad(tenant(), current, "killed")
 		first := leading(ctx, Default)
 		l.during(ctx, func() {
 			l.busyFor(ctx, 2*clients)
@@ -160,7 +201,7 @@ var _ = Describe("Two replicas behind a Service", Ordered, func() {
 	}, SpecTimeout(2*time.Minute))
 
 	It("hear nothing of yesterday from a leader that was frozen", func(ctx SpecContext) {
-		l := newLoad(tenant(), token, "frozen")
+		l := newLoad(tenant(), current, "frozen")
 		first := leading(ctx, Default)
 		frozen := managers[first]
 		var status int
@@ -172,9 +213,9 @@ var _ = Describe("Two replicas behind a Service", Ordered, func() {
 			l.busyFor(ctx, 2*clients)
 
 			By("asking the frozen one for somebody who was created since")
-			created := newLoad(tenant(), token, "since")
+			created := newLoad(tenant(), current, "since")
 			id := created.create(ctx, "since@example.com")
-			asked := newLoad(frozen.TenantURL(provider), token, "")
+			asked := newLoad(frozen.TenantURL(provider), current, "")
 			asked.http.Timeout = time.Minute
 			answered := make(chan struct{})
 			go func() {

@@ -30,8 +30,8 @@ const (
 
 // load is clients that create users, change them, and read what they wrote.
 type load struct {
-	base, token, prefix string
-	http                *http.Client
+	base, prefix string
+	http         *http.Client
 
 	mu sync.Mutex
 	// written is the title that was last acknowledged, by userName; doubtful are the
@@ -40,23 +40,32 @@ type load struct {
 	doubtful map[string]bool
 	problems []string
 	requests int
-	// refused is the longest time in which one client got no write through.
+	// missed are the requests without an answer, or that were told to come back.
+	missed int
+	// refused is the longest time in which one client got no answer, be it to a write
+	// or to a read: which of them it was about to send is chance.
 	refused time.Duration
 }
 
-func newLoad(base, token, prefix string) *load {
+func newLoad(base string, secret *secret, prefix string) *load {
 	return &load{
-		base: base, token: token, prefix: prefix, written: map[string]string{}, doubtful: map[string]bool{},
-		// A connection for each request, so that every one is spread.
-		http: &http.Client{Timeout: answerWithin, Transport: &http.Transport{DisableKeepAlives: true}},
+		base: base, prefix: prefix, written: map[string]string{}, doubtful: map[string]bool{},
+		http: &http.Client{Timeout: answerWithin, Transport: secret},
 	}
 }
 
-// during keeps the clients busy as long as f runs, and a little after.
+// during keeps the clients and Entra busy as long as f runs, and a little after. Entra
+// ends a cycle in that time which has begun in it.
 func (l *load) during(ctx context.Context, f func()) {
 	GinkgoHelper()
 	running, stop := context.WithCancel(ctx)
+	defer stop()
 	var group sync.WaitGroup
+	cycles := contoso.done()
+	group.Go(func() {
+		defer GinkgoRecover()
+		contoso.work(running, ctx)
+	})
 	for i := range clients {
 		group.Go(func() {
 			defer GinkgoRecover()
@@ -66,6 +75,7 @@ func (l *load) during(ctx context.Context, f func()) {
 		})
 	}
 	f()
+	Eventually(contoso.done).WithContext(ctx).WithTimeout(time.Minute).WithPolling(pause).Should(BeNumerically(">", cycles+1))
 	stop()
 	group.Wait()
 }
@@ -112,18 +122,24 @@ func (l *load) write(ctx context.Context, userName string, do func() (done, unkn
 		if done {
 			l.written[userName] = title
 			delete(l.doubtful, userName)
-			l.refused = max(l.refused, time.Since(begin))
 		}
 		l.mu.Unlock()
 		if done {
+			l.answered(begin)
 			return
 		}
-		l.pause(ctx)
+		wait(ctx)
 	}
 }
 
-// pause is between two tries of a client that got no answer.
-func (l *load) pause(ctx context.Context) {
+func (l *load) answered(begin time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refused = max(l.refused, time.Since(begin))
+}
+
+// wait is between two tries of a client that got no answer.
+func wait(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(pause):
@@ -136,10 +152,11 @@ func (l *load) read(ctx context.Context, userName, id string) {
 	l.mu.Lock()
 	title := l.written[userName]
 	l.mu.Unlock()
+	defer l.answered(time.Now())
 	for ctx.Err() == nil {
 		status, body := l.send(ctx, http.MethodGet, "/Users/"+id, "")
 		if status == 0 || status == http.StatusServiceUnavailable {
-			l.pause(ctx)
+			wait(ctx)
 			continue
 		}
 		var user struct{ ID, UserName, Title string }
@@ -151,7 +168,7 @@ func (l *load) read(ctx context.Context, userName, id string) {
 	for ctx.Err() == nil {
 		status, found := l.find(ctx, userName)
 		if status == 0 || status == http.StatusServiceUnavailable {
-			l.pause(ctx)
+			wait(ctx)
 			continue
 		}
 		if status != http.StatusOK || found != id {
@@ -179,11 +196,17 @@ func (l *load) send(ctx context.Context, method, target, body string) (status in
 		l.problem("%v", err)
 		return 0, ""
 	}
-	request.Header.Set("Authorization", "Bearer "+l.token)
 	request.Header.Set("Content-Type", "application/scim+json")
 	l.mu.Lock()
 	l.requests++
 	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if status == 0 || status == http.StatusServiceUnavailable {
+			l.missed++
+		}
+	}()
 	response, err := l.http.Do(request)
 	if err != nil {
 		return 0, ""
@@ -220,6 +243,7 @@ func (l *load) problem(format string, args ...any) {
 // expectKept holds what was acknowledged against what the API server has.
 func (l *load) expectKept(ctx context.Context) {
 	GinkgoHelper()
+	contoso.expectKept(ctx)
 	Expect(l.problems).To(BeEmpty())
 	Expect(len(l.written)).To(BeNumerically(">", clients), "users written")
 	var list v1alpha1.ProvisionedUserList
@@ -239,5 +263,5 @@ func (l *load) expectKept(ctx context.Context) {
 		}
 		Expect(titles[userName]).To(Equal([]string{title}), userName)
 	}
-	AddReportEntry("load", fmt.Sprintf("%d requests, %d users, writes refused for %s at most", l.requests, len(l.written), l.refused))
+	AddReportEntry("load", fmt.Sprintf("%d requests, %d without an answer, %d users, none for %s at most", l.requests, l.missed, len(l.written), l.refused))
 }

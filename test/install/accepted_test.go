@@ -48,14 +48,14 @@ var _ = Describe("The API server takes what is rendered", func() {
 			DeferCleanup(func(ctx SpecContext) { Expect(shared.Client().Delete(ctx, account)).To(Succeed()) })
 			Expect(shared.Client().Create(ctx, pod, client.DryRunAll)).To(Succeed())
 
-			// What a probe, a Service or a policy calls a port is one of the pod.
-			ports := map[string]bool{}
+			// What a probe or a Service calls a port, and a policy numbers, is one of the pod.
+			ports := map[any]bool{}
 			for _, p := range pod.Spec.Containers[0].Ports {
-				ports[p.Name] = true
+				ports[p.Name], ports[int64(p.ContainerPort)] = true, true
 			}
 			for _, o := range objects {
-				for _, name := range portsNamed(o) {
-					Expect(ports).To(HaveKey(name), "%s means a port of the pods", key(o))
+				for _, port := range portsMeant(o) {
+					Expect(ports).To(HaveKey(port), "%s means a port of the pods", key(o))
 				}
 			}
 		})
@@ -118,40 +118,43 @@ func podOf(deployment *unstructured.Unstructured) *corev1.Pod {
 	return pod
 }
 
-// portsNamed are the ports of the manager's pods that an object means by name.
-func portsNamed(o *unstructured.Unstructured) []string {
+// portsMeant are the ports of the manager's pods that an object means, by name or by
+// number.
+func portsMeant(o *unstructured.Unstructured) []any {
 	GinkgoHelper()
-	var named []string
-	note := func(value any) {
-		if name, ok := value.(string); ok {
-			named = append(named, name)
-		}
+	list := func(fields ...string) []any {
+		found, _, err := unstructured.NestedSlice(o.Object, fields...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found).NotTo(BeEmpty(), key(o))
+		return found
 	}
+	var meant []any
 	switch o.GetKind() {
 	case "Service":
-		list, _, err := unstructured.NestedSlice(o.Object, "spec", "ports")
-		Expect(err).NotTo(HaveOccurred())
-		for _, p := range list {
-			note(p.(map[string]any)["targetPort"])
+		for _, p := range list("spec", "ports") {
+			meant = append(meant, p.(map[string]any)["targetPort"])
 		}
 	case "NetworkPolicy":
-		list, _, err := unstructured.NestedSlice(o.Object, "spec", "ingress")
-		Expect(err).NotTo(HaveOccurred())
-		for _, rule := range list {
+		for _, rule := range list("spec", "ingress") {
 			for _, p := range rule.(map[string]any)["ports"].([]any) {
-				note(p.(map[string]any)["port"])
+				meant = append(meant, p.(map[string]any)["port"])
+			}
+		}
+		for _, rule := range list("spec", "egress") {
+			// What goes to pods goes to the manager's own.
+			if rule := rule.(map[string]any); rule["to"] != nil {
+				meant = append(meant, rule["ports"].([]any)[0].(map[string]any)["port"])
 			}
 		}
 	case "Deployment":
+		container := list("spec", "template", "spec", "containers")[0].(map[string]any)
 		for _, probe := range []string{"livenessProbe", "readinessProbe"} {
-			containers, _, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+			name, _, err := unstructured.NestedString(container, probe, "httpGet", "port")
 			Expect(err).NotTo(HaveOccurred())
-			name, _, err := unstructured.NestedString(containers[0].(map[string]any), probe, "httpGet", "port")
-			Expect(err).NotTo(HaveOccurred())
-			named = append(named, name)
+			meant = append(meant, name)
 		}
 	}
-	return named
+	return meant
 }
 
 // relabelled removes what Helm says about its releases.

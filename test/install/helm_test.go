@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -53,7 +54,7 @@ var _ = Describe("An installation by Helm", Ordered, func() {
 
 	It("provisions, under the release's own ServiceAccount", func(ctx SpecContext) {
 		m = i.startPod(ctx)
-		i.activate(ctx, m)
+		i.activate(ctx, m.SCIMURL)
 		i.provision(ctx)
 		i.isLocked(ctx, i.Client(), true)
 		i.isLocked(ctx, glass, true)
@@ -162,6 +163,40 @@ var _ = Describe("An installation by Helm", Ordered, func() {
 			Expect(authorities(c)).To(HaveEach(authority))
 		}
 	}, NodeTimeout(2*time.Minute))
+
+	It("goes to cert-manager and back", func(ctx SpecContext) {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: other, Name: "rollcall-webhook"}}
+		name := client.ObjectKeyFromObject(secret)
+		upgrade := []string{"upgrade", "rollcall", chart(), "--namespace", other}
+		_, err := helm(ctx, i.Cluster, append(upgrade, "--set", "certificates.mode=certManager")...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(apierrors.IsNotFound(i.Client().Get(ctx, name, secret))).To(BeTrue())
+		// As cert-manager makes it, without Helm's marks.
+		secret = &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: other, Name: "rollcall-webhook"},
+			Type:       corev1.SecretTypeTLS,
+			Data:       map[string][]byte{"tls.crt": []byte("certificate"), "tls.key": []byte("key")},
+		}
+		Expect(i.Client().Create(ctx, secret)).To(Succeed())
+
+		upgrade = append(upgrade, "--reset-values")
+		_, err = helm(ctx, i.Cluster, upgrade...)
+		Expect(err).To(MatchError(ContainSubstring(`Secret "rollcall-webhook"`)))
+		_, err = helm(ctx, i.Cluster, append(upgrade, "--take-ownership")...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(i.Client().Get(ctx, name, secret)).To(Succeed())
+		Expect(secret.Labels).To(HaveKeyWithValue("app.kubernetes.io/managed-by", "Helm"))
+	}, NodeTimeout(time.Minute))
+
+	It("gives way to a release of another name and namespace, to which it leaves the kinds", func(ctx SpecContext) {
+		_, err := helm(ctx, i.Cluster, "uninstall", "rollcall", "--namespace", other)
+		Expect(err).NotTo(HaveOccurred())
+		moved := []string{"install", "scim", chart(), "--namespace", usual, "--create-namespace"}
+		_, err = helm(ctx, i.Cluster, moved...)
+		Expect(err).To(MatchError(ContainSubstring("CustomResourceDefinition")))
+		_, err = helm(ctx, i.Cluster, append(moved, "--take-ownership")...)
+		Expect(err).NotTo(HaveOccurred())
+	}, NodeTimeout(time.Minute))
 })
 
 // authority is a bundle, as base64.

@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -31,10 +32,12 @@ import (
 type installation struct {
 	*cluster.Cluster
 	namespace string
-	judge     *verdict.Judge
-	tenant    *entra.Tenant
-	token     string
-	job       *entra.Job
+	// role is the ClusterRole that the group gets.
+	role   string
+	judge  *verdict.Judge
+	tenant *entra.Tenant
+	token  string
+	job    *entra.Job
 	// scimPort stays the same over restarts of the manager, as a Service would.
 	scimPort int
 }
@@ -64,7 +67,7 @@ const rule = `
 apiVersion: identity.rollcall.dev/v1alpha1
 kind: AccessRule
 metadata: {name: deployers}
-spec: {role: deployers, roleRef: {kind: ClusterRole, name: "example:deployer"}, namespaces: [default]}
+spec: {role: deployers, roleRef: {kind: ClusterRole, name: %q}, namespaces: [default]}
 `
 
 // newInstallation starts an empty cluster for one.
@@ -73,6 +76,7 @@ func newInstallation(ctx context.Context, namespace string) *installation {
 	i := &installation{
 		Cluster:   start(ctx, cluster.Options{Bare: true, KubeControllerManager: true, Log: GinkgoWriter}),
 		namespace: namespace,
+		role:      "example:deployer",
 		tenant:    entra.NewTenant(time.Now),
 	}
 	installForeign(ctx, i.Cluster)
@@ -109,8 +113,19 @@ func (i *installation) startPod(ctx context.Context) *cluster.Manager {
 	pod := i.deployment(ctx).Spec.Template.Spec
 	account, err := i.Account(ctx, i.namespace, pod.ServiceAccountName)
 	Expect(err).NotTo(HaveOccurred())
+	m, err := i.StartManager(ctx, cluster.ManagerOptions{
+		CommandLine: pod.Containers[0].Args, As: account, Env: i.environment(pod.Containers[0]), SCIMPort: i.scimPort,
+	})
+	Expect(err).NotTo(HaveOccurred())
+	i.scimPort = m.SCIMPort()
+	return m
+}
+
+// environment is a container's, as a kubelet would make it.
+func (i *installation) environment(c corev1.Container) []string {
+	GinkgoHelper()
 	var env []string
-	for _, e := range pod.Containers[0].Env {
+	for _, e := range c.Env {
 		value := e.Value
 		if e.ValueFrom != nil {
 			value = map[string]string{
@@ -120,10 +135,7 @@ func (i *installation) startPod(ctx context.Context) *cluster.Manager {
 		Expect(value).NotTo(BeEmpty(), "the variable %s", e.Name)
 		env = append(env, e.Name+"="+value)
 	}
-	m, err := i.StartManager(ctx, cluster.ManagerOptions{CommandLine: pod.Containers[0].Args, As: account, Env: env, SCIMPort: i.scimPort})
-	Expect(err).NotTo(HaveOccurred())
-	i.scimPort = m.SCIMPort()
-	return m
+	return env
 }
 
 func (i *installation) webhookConfigurations(ctx context.Context) []*unstructured.Unstructured {
@@ -140,8 +152,9 @@ func (i *installation) webhookConfigurations(ctx context.Context) []*unstructure
 
 var secretToken = regexp.MustCompile(`(?m)^Secret Token: +(\S+)$`)
 
-// activate does what NOTES.txt says comes next, and gives the job the two values.
-func (i *installation) activate(ctx context.Context, m *cluster.Manager) {
+// activate does what NOTES.txt says comes next, and gives the job the two values, but
+// for the host, which is where SCIM is served on this machine.
+func (i *installation) activate(ctx context.Context, scimURL string) {
 	GinkgoHelper()
 	plugin := filepath.Join(GinkgoT().TempDir(), "kubectl-rollcall")
 	build := exec.CommandContext(ctx, "go", "build", "-o", plugin, "./cmd/kubectl-rollcall")
@@ -156,7 +169,7 @@ func (i *installation) activate(ctx context.Context, m *cluster.Manager) {
 	found := secretToken.FindStringSubmatch(string(printed))
 	Expect(found).To(HaveLen(2))
 	i.token = found[1]
-	i.job, err = entra.NewJob(i.tenant, m.TenantURL("entra"), i.token, entra.Options{})
+	i.job, err = entra.NewJob(i.tenant, scimURL+"/entra/scim/v2", i.token, entra.Options{})
 	Expect(err).NotTo(HaveOccurred())
 	i.isConnected(ctx)
 }
@@ -186,7 +199,7 @@ func (i *installation) expect(ctx context.Context, q verdict.Question, want bool
 // provision is a short life: assigned, suspended, restored.
 func (i *installation) provision(ctx context.Context) {
 	GinkgoHelper()
-	Expect(i.Apply(ctx, rule)).To(Succeed())
+	Expect(i.Apply(ctx, fmt.Sprintf(rule, i.role))).To(Succeed())
 	report := i.cycle(ctx)
 	Expect(report.UsersCreated).To(Equal(2))
 	Expect(report.MembersAdded).To(Equal(2))

@@ -40,7 +40,7 @@ var _ = Describe("An installation by kustomize", Ordered, func() {
 		_, err := i.Kubectl(ctx, "apply", "-k", folder)
 		Expect(err).NotTo(HaveOccurred())
 		m = i.startPod(ctx)
-		i.activate(ctx, m)
+		i.activate(ctx, m.SCIMURL)
 		i.provision(ctx)
 		i.isLocked(ctx, i.Client(), true)
 		i.asksWebhooks(ctx)

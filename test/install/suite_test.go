@@ -5,8 +5,6 @@ package install_test
 import (
 	"context"
 	"io"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/rollcall-dev/rollcall/hack/controlplane/checkout"
@@ -68,19 +65,4 @@ func start(ctx context.Context, o cluster.Options) *cluster.Cluster {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(c.Stop()).To(Succeed()) })
 	return c
-}
-
-// installForeign installs the kinds of others that the renderings name, reduced to
-// the fields that they name: an unknown field is refused.
-func installForeign(ctx context.Context, c *cluster.Cluster) {
-	GinkgoHelper()
-	text, err := os.ReadFile(filepath.Join("testdata", "foreign.yaml"))
-	Expect(err).NotTo(HaveOccurred())
-	Expect(c.Apply(ctx, string(text))).To(Succeed())
-	for _, manifest := range decode(string(text)) {
-		Eventually(func(g Gomega) {
-			g.Expect(c.Client().Get(ctx, client.ObjectKeyFromObject(manifest), manifest)).To(Succeed())
-			g.Expect(conditions(manifest)).To(HaveKeyWithValue("Established", "True"))
-		}).WithContext(ctx).Should(Succeed())
-	}
 }

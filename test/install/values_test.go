@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	"sigs.k8s.io/yaml"
 )
 
@@ -50,6 +52,22 @@ var _ = Describe("The chart's values", func() {
 		Entry("an argument that is no flag", "extraArgs: [debug]", "at '/extraArgs/0'"),
 	)
 
+	It("let another chart have it as a part, and leave it out", func(ctx SpecContext) {
+		dir := GinkgoT().TempDir()
+		Expect(os.CopyFS(filepath.Join(dir, "charts", "rollcall"), os.DirFS(chart()))).To(Succeed())
+		Expect(os.WriteFile(filepath.Join(dir, "Chart.yaml"), []byte(`
+apiVersion: v2
+name: platform
+version: 0.1.0
+dependencies: [{name: rollcall, version: 0.1.0, condition: rollcall.enabled}]
+`), 0o600)).To(Succeed())
+		for enabled, rendered := range map[string]types.GomegaMatcher{"true": ContainSubstring("name: rollcall-manager"), "false": BeEmpty()} {
+			out, err := helm(ctx, nil, "template", "platform", dir, "--set", "rollcall.enabled="+enabled, "--set", "rollcall.replicas=3")
+			Expect(err).NotTo(HaveOccurred())
+			Expect(strings.TrimSpace(out)).To(rendered)
+		}
+	})
+
 	It("are all in values.yaml, where each is explained", func() {
 		schema := object(read("values.schema.json"))
 		var values map[string]any
@@ -57,16 +75,6 @@ var _ = Describe("The chart's values", func() {
 		Expect(missing("", schema, values)).To(BeEmpty())
 	})
 
-	It("say the next step", func(ctx SpecContext) {
-		for namespace, step := range map[string]string{
-			usual: "  kubectl rollcall activate entra\n",
-			other: "  kubectl rollcall activate entra --manager-namespace identity\n",
-		} {
-			out, err := helm(ctx, shared, "install", "rollcall", chart(), "--namespace", namespace, "--dry-run=client")
-			Expect(err).NotTo(HaveOccurred())
-			Expect(out).To(ContainSubstring(step))
-		}
-	})
 })
 
 func read(name string) []byte {
@@ -89,8 +97,8 @@ func missing(path string, schema, values map[string]any) []string {
 	properties, _ := schema["properties"].(map[string]any)
 	var all []string
 	for name, property := range properties {
-		if path == "" && name == "global" {
-			continue // Helm's own
+		if path == "" && (name == "global" || name == "enabled") {
+			continue // of a chart that this one is part of
 		}
 		value, ok := values[name]
 		if !ok {

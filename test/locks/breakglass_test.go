@@ -70,7 +70,7 @@ func breakGlass() {
 		Expect(err).NotTo(HaveOccurred())
 		whole, err := shared.Kubectl(ctx, "kustomize", filepath.Join(root, "config", "default"))
 		Expect(err).NotTo(HaveOccurred())
-		for _, name := range []string{"rollcall-bindings", "rollcall-roles", "rollcall-status", "rollcall-users"} {
+		for _, name := range []string{"rollcall-bindings", "rollcall-lease", "rollcall-roles", "rollcall-status", "rollcall-users"} {
 			Expect(whole).To(ContainSubstring("kind: ValidatingAdmissionPolicy\nmetadata:\n  labels:\n    app.kubernetes.io/name: rollcall\n  name: " + name + "\n"))
 			Expect(whole).To(ContainSubstring("  policyName: " + name + "\n"))
 		}

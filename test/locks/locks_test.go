@@ -45,6 +45,7 @@ var _ = Describe("The locks", Ordered, ContinueOnFailure, func() {
 		administratorsGoOn()
 		theControlPlaneGoesOn()
 		largeObjectsAreNoWayRound()
+		theLeaseIsTheManagers()
 
 		It("let nobody through whose name is like the manager's", func(ctx SpecContext) {
 			for _, name := range []string{
@@ -59,7 +60,7 @@ var _ = Describe("The locks", Ordered, ContinueOnFailure, func() {
 			Eventually(func(g Gomega) {
 				var policies admissionregistrationv1.ValidatingAdmissionPolicyList
 				g.Expect(shared.Client().List(ctx, &policies, client.MatchingLabels{"app.kubernetes.io/name": "rollcall"})).To(Succeed())
-				g.Expect(policies.Items).To(HaveLen(4))
+				g.Expect(policies.Items).To(HaveLen(5))
 				for _, p := range policies.Items {
 					g.Expect(p.Status.ObservedGeneration).To(Equal(p.Generation))
 					g.Expect(p.Status.TypeChecking).NotTo(BeNil())

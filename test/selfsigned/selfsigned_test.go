@@ -3,7 +3,6 @@
 package selfsigned_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -34,35 +33,6 @@ func TestSelfSigned(t *testing.T) {
 	RunSpecs(t, "Self-signed certificates")
 }
 
-// kubelet brings what the Secret has into the folder that is mounted, until the spec
-// ends.
-func kubelet(ctx context.Context, c client.Client, dir string) {
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	done := make(chan struct{})
-	DeferCleanup(func() { stop(); <-done })
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(interval)
-		defer tick.Stop()
-		for version := ""; ; {
-			s := secret()
-			if c.Get(running, client.ObjectKeyFromObject(s), s) == nil && s.ResourceVersion != version && len(s.Data["tls.crt"]) > 0 {
-				version = s.ResourceVersion
-				for _, name := range []string{"tls.key", "tls.crt"} {
-					if err := os.WriteFile(filepath.Join(dir, name), s.Data[name], 0o600); err != nil {
-						return
-					}
-				}
-			}
-			select {
-			case <-running.Done():
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-}
-
 func secret() *corev1.Secret {
 	return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: cluster.Namespace, Name: "rollcall-webhook"}}
 }
@@ -79,26 +49,38 @@ func served(g Gomega, port int, authority []byte) *x509.Certificate {
 	return connection.ConnectionState().PeerCertificates[0]
 }
 
-var _ = Describe("A manager that makes its own certificate", func() {
-	It("fills the Secret, tells the API server whom to trust, and renews without a restart", func(ctx SpecContext) {
-		control, err := cluster.Start(ctx, cluster.Options{Log: GinkgoWriter})
+var _ = Describe("A manager that makes its own certificate", Ordered, func() {
+	var (
+		control       *cluster.Cluster
+		c             client.Client
+		manager       *cluster.Manager
+		port          int
+		dir, scimCert string
+	)
+
+	BeforeAll(func(ctx SpecContext) {
+		var err error
+		control, err = cluster.Start(ctx, cluster.Options{Log: GinkgoWriter})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func() { Expect(control.Stop()).To(Succeed()) })
-		c := control.Client()
+		c = control.Client()
 		for _, file := range []string{"secret.yaml", "role.yaml"} {
 			text, err := os.ReadFile(filepath.Join("..", "..", "config", "selfsigned", file))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(control.Apply(ctx, string(text))).To(Succeed())
 		}
-		port, _, err := control.Webhooks(ctx)
+		port, _, err = control.Webhooks(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		dir := GinkgoT().TempDir()
-		kubelet(ctx, c, dir)
-		manager, err := control.StartManager(ctx, cluster.ManagerOptions{
-			Args: []string{"--self-signed-certificates=true", "--webhook-cert-dir=" + dir},
+		dir, scimCert = GinkgoT().TempDir(), GinkgoT().TempDir()
+		mount(scimCert, issue(newRSA()))
+		DeferCleanup(control.MountSecret(ctx, client.ObjectKeyFromObject(secret()), dir))
+		manager, err = control.StartManager(ctx, cluster.ManagerOptions{
+			Args: []string{"--self-signed-certificates=true", "--webhook-cert-dir=" + dir, "--scim-cert-dir=" + scimCert},
 		})
 		Expect(err).NotTo(HaveOccurred(), "ready, with webhooks")
+	}, NodeTimeout(3*time.Minute))
 
+	It("fills the Secret, tells the API server whom to trust, and renews without a restart", func(ctx SpecContext) {
 		made := secret()
 		Expect(c.Get(ctx, client.ObjectKeyFromObject(made), made)).To(Succeed())
 		authority := made.Data["ca.crt"]
@@ -129,4 +111,48 @@ var _ = Describe("A manager that makes its own certificate", func() {
 		}).WithContext(ctx).WithTimeout(patience).WithPolling(interval).Should(Succeed())
 		Expect(manager.Done()).NotTo(BeClosed())
 	}, SpecTimeout(3*time.Minute))
+
+	// The suites are those of TLS 1.2 that Microsoft names for SCIM endpoints.
+	It("fact 9: serves SCIM with the versions and suites of Entra, and a new certificate without a restart", func(ctx SpecContext) {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(manager.SCIMPort()))
+		connect := func(version, suite uint16) (tls.ConnectionState, error) {
+			dialer := tls.Dialer{Config: &tls.Config{
+				InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: version, CipherSuites: []uint16{suite},
+			}}
+			connection, err := dialer.DialContext(ctx, "tcp", address)
+			if err != nil {
+				return tls.ConnectionState{}, err
+			}
+			defer func() { _ = connection.Close() }()
+			return connection.(*tls.Conn).ConnectionState(), nil
+		}
+		accepts := func(suites ...uint16) {
+			GinkgoHelper()
+			for _, suite := range suites {
+				state, err := connect(tls.VersionTLS12, suite)
+				Expect(err).NotTo(HaveOccurred(), tls.CipherSuiteName(suite))
+				Expect(state.Version).To(Equal(uint16(tls.VersionTLS12)))
+				Expect(state.CipherSuite).To(Equal(suite))
+			}
+		}
+		accepts(tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384)
+		_, err := connect(tls.VersionTLS11, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA)
+		Expect(err).To(MatchError(ContainSubstring("protocol version")))
+		for _, weak := range []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_RC4_128_SHA} {
+			_, err := connect(tls.VersionTLS12, weak)
+			Expect(err).To(MatchError(ContainSubstring("handshake failure")), tls.CipherSuiteName(weak))
+		}
+
+		By("the Secret getting another certificate, of another kind")
+		renewed := issue(newECDSA())
+		mount(scimCert, renewed)
+		Eventually(func(g Gomega) {
+			state, err := connect(tls.VersionTLS13, 0)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(state.Version).To(Equal(uint16(tls.VersionTLS13)))
+			g.Expect(state.PeerCertificates[0].Raw).To(Equal(renewed.certificate))
+		}).WithContext(ctx).WithTimeout(patience).WithPolling(interval).Should(Succeed())
+		accepts(tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384)
+		Expect(manager.Done()).NotTo(BeClosed())
+	}, SpecTimeout(time.Minute))
 })
