@@ -96,6 +96,11 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, r, ErrNotLeading)
 		return
 	}
+	waiting, err := receive(r)
+	if err != nil {
+		server.Refuse(w, scim.BadRequest(scim.InvalidSyntax, "the body did not arrive in full"))
+		return
+	}
 	select {
 	case f.held <- struct{}{}:
 		defer func() { <-f.held }()
@@ -104,7 +109,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		server.Refuse(w, scim.Unavailable(retryAfter, errors.New("too many requests wait for the leader")))
 		return
 	}
-	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), receivedKey{}, r)))
+	f.proxy.ServeHTTP(w, waiting.WithContext(context.WithValue(r.Context(), waitingKey{}, waiting)))
 }
 
 // answer works on a request here.
@@ -112,20 +117,10 @@ func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
 	f.local.ServeHTTP(&reply{ResponseWriter: w, front: f, request: r}, r)
 }
 
-type receivedKey struct{}
-
-// received is the request as it came, of one that the proxy has made of it: without
-// the proxy's own hooks, which would pass on to the client what the leader says
-// between replicas.
-func received(r *http.Request) *http.Request {
-	in, _ := r.Context().Value(receivedKey{}).(*http.Request)
-	return in
-}
-
 // failed answers a request that could not be handed over.
 func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errLeads) {
-		f.answer(w, received(r))
+		f.answer(w, received(r).Request)
 		return
 	}
 	f.refuse(w, r, err)
