@@ -19,8 +19,13 @@ type forwarder struct {
 // RoundTrip implements http.RoundTripper. It tries again as long as it is certain
 // that nobody has worked on the request.
 func (t *forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
-	body := &unread{Reader: r.Body}
-	end := time.NewTimer(t.front.patience)
+	waiting := received(r)
+	body := &unread{Reader: waiting.Body}
+	patience := t.front.patience
+	if !waiting.whole {
+		patience = 0
+	}
+	end := time.NewTimer(patience)
 	defer end.Stop()
 	pause := time.NewTicker(look)
 	defer pause.Stop()
@@ -89,7 +94,7 @@ func (t *forwarder) send(r *http.Request, holder string, until <-chan struct{}, 
 
 // unread is a request's body, which may be offered to one replica after the other as
 // long as none has taken any of it. The leader takes it once it has let the request
-// in, so that nothing is kept here for whoever has no token.
+// in.
 type unread struct {
 	io.Reader
 	begun atomic.Bool
@@ -106,7 +111,7 @@ func (b *unread) attach(r *http.Request) {
 		r.ContentLength = 0
 	}
 	if r.ContentLength == 0 {
-		r.Body, r.GetBody, r.TransferEncoding = http.NoBody, nil, nil
+		r.Body, r.GetBody = http.NoBody, nil
 		return
 	}
 	r.Header.Set("Expect", "100-continue")

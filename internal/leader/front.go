@@ -102,6 +102,11 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.refuse(w, r, ErrNotLeading)
 		return
 	}
+	waiting, err := receive(r)
+	if err != nil {
+		server.Refuse(w, r, scim.BadRequest(scim.InvalidSyntax, "the body did not arrive in full"))
+		return
+	}
 	select {
 	case f.held <- struct{}{}:
 		defer func() { <-f.held }()
@@ -111,7 +116,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		server.Refuse(w, r, scim.Unavailable(retryAfter, errors.New("too many requests wait for the leader")))
 		return
 	}
-	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(ctx, receivedKey{}, r)))
+	f.proxy.ServeHTTP(w, waiting.WithContext(context.WithValue(ctx, waitingKey{}, waiting)))
 }
 
 // answer works on a request here.
@@ -119,25 +124,15 @@ func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
 	f.local.ServeHTTP(&reply{ResponseWriter: w, front: f, request: r}, r)
 }
 
-type receivedKey struct{}
-
-// received is the request as it came, of one that the proxy has made of it: without
-// the proxy's own hooks, which would pass on to the client what the leader says
-// between replicas.
-func received(r *http.Request) *http.Request {
-	in, _ := r.Context().Value(receivedKey{}).(*http.Request)
-	return in
-}
-
 // failed answers a request that could not be handed over.
 func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errLeads) {
 		handovers.WithLabelValues(resultKept).Inc()
-		f.answer(w, received(r))
+		f.answer(w, received(r).Request)
 		return
 	}
 	handovers.WithLabelValues(resultFailed).Inc()
-	f.refuse(w, received(r), err)
+	f.refuse(w, received(r).Request, err)
 }
 
 func (f *Front) refuse(w http.ResponseWriter, r *http.Request, err error) {

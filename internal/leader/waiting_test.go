@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,78 @@ func TestABodyIsNotWaitedForBeforeTheLeaderWantsIt(t *testing.T) {
 			_ = response.Body.Close()
 			if response.StatusCode != http.StatusUnauthorized {
 				t.Errorf("%s: status %d", name, response.StatusCode)
+			}
+		}
+	}
+}
+
+// One whose client has gone, and asks again elsewhere, is carried out for nobody: it
+// would come after what the client did since.
+func TestARequestEndsWithItsClient(t *testing.T) {
+	t.Parallel()
+	var worked atomic.Int32
+	standby, _, fronts := pair(t, func(http.ResponseWriter, *http.Request) { worked.Add(1) })
+	fronts[1].SetReady(false)
+	client := begin(t, standby, 4)
+	if _, err := io.WriteString(client, "body"); err != nil {
+		t.Fatal(err)
+	}
+	expect := func(waiting int) {
+		t.Helper()
+		deadline := time.Now().Add(patience / 2)
+		for len(fronts[0].held) != waiting {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d requests wait, want %d", len(fronts[0].held), waiting)
+			}
+			runtime.Gosched()
+		}
+	}
+	expect(1)
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect(0)
+	fronts[1].SetReady(true)
+	if n := worked.Load(); n != 0 {
+		t.Errorf("worked on %d times", n)
+	}
+}
+
+// Whether the client of a large body is still there is not known until the body is read,
+// so such a request doesn't wait for a leader.
+func TestALargeRequestDoesNotWait(t *testing.T) {
+	t.Parallel()
+	standby, _, fronts := pair(t, func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		w.Header().Set("Seen", fmt.Sprint(n, err))
+	})
+	for name, large := range map[string]io.Reader{
+		"of a known length": strings.NewReader(strings.Repeat("x", maxKept+1)),
+		"of none":           io.MultiReader(strings.NewReader(strings.Repeat("x", maxKept+1))),
+	} {
+		for _, leads := range []bool{false, true} {
+			if !leads && name == "of none" {
+				continue // its reader can't be used twice
+			}
+			fronts[1].SetReady(leads)
+			if s, ok := large.(*strings.Reader); ok {
+				s.Reset(strings.Repeat("x", maxKept+1))
+			}
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, standby.URL, large)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begun := time.Now()
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			switch {
+			case leads && response.Header.Get("Seen") != fmt.Sprint(maxKept+1, " <nil>"):
+				t.Errorf("%s: status %d, seen %q", name, response.StatusCode, response.Header.Get("Seen"))
+			case !leads && (response.StatusCode != http.StatusServiceUnavailable || time.Since(begun) > patience/2):
+				t.Errorf("%s: status %d after %s", name, response.StatusCode, time.Since(begun))
 			}
 		}
 	}
