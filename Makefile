@@ -57,19 +57,23 @@ bench: ## Measure SCIM against the raw API server, and the latency of grants and
 	@exec $(BIN)/bench
 
 .PHONY: bench-scim
-bench-scim: ## Measure the protocol alone: parsing, matching, merging, and a request without storage.
-	go test -run '^$$' -bench . -benchmem ./scim/...
+bench-scim: ## Measure the protocol alone: parsing, matching, merging, and a request without storage, with its event.
+	go test -run '^$$' -bench . -benchmem ./scim/... ./internal/audit
 
 ##@ Test
 
 .PHONY: test
-test: test-unit controlplane ## Run all tests, those against a real control plane one package at a time.
+test: test-unit test-alerts controlplane ## Run all tests, those against a real control plane one package at a time.
 	@assets=$$(go run ./hack/controlplane --with kube-controller-manager,kubectl --print-path) && \
 		KUBEBUILDER_ASSETS=$$assets go test -tags integration -p 1 -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(INTEGRATION)
 
 .PHONY: test-unit
 test-unit: ## Run the tests that need no control plane.
 	go test $(TESTFLAGS) ./...
+
+.PHONY: test-alerts
+test-alerts: ## Run the alerts and the dashboard's queries in Prometheus' engine, which has a module of its own.
+	cd hack/tools/prometheus && go test $(TESTFLAGS) ./...
 
 .PHONY: test-image
 test-image: ## Build the image without a container engine, run it, and say how large it is.
@@ -97,6 +101,7 @@ verify: vet ## Fail if generated files, formatting or go.mod are not what they s
 	@go mod tidy -diff
 	@go run ./hack/conformance --check
 	@go run ./hack/chart --check
+	@go run ./hack/metrics --check
 	@unformatted=$$(gofmt -l api cmd controllers hack internal scim test webhook) && \
 		if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && \
@@ -121,6 +126,10 @@ manifests: ## Write the CRDs and the manager's rights from the markers in the co
 .PHONY: conformance
 conformance: ## Write the page of what the tests prove of the RFCs and of the client facts.
 	@go run ./hack/conformance
+
+.PHONY: metrics
+metrics: ## Write the page of the metrics that the manager serves.
+	@go run ./hack/metrics
 
 .PHONY: fmt
 fmt: ## Format the code.
@@ -149,6 +158,10 @@ sbom: build $(BIN)/cyclonedx-gomod ## Write the manager's bill of materials, as 
 chart: $(BIN)/helm ## Lint the Helm chart and package it into dist/.
 	$(BIN)/helm lint --strict charts/rollcall
 	$(BIN)/helm package --destination $(DIST) charts/rollcall
+
+.PHONY: krew
+krew: ## Build the kubectl plugin for every platform, and its manifest for Krew, into dist/ (VERSION=v0.1.0).
+	@go run ./hack/krew --version $(VERSION) --dist $(DIST)
 
 .PHONY: controlplane
 controlplane: ## Provide kube-apiserver, etcd, kube-controller-manager and kubectl: minutes, once.

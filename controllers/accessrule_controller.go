@@ -11,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -109,6 +110,10 @@ func (r *ruleReconciler) withdrawAll(ctx context.Context, name string, rule *v1a
 	}
 	r.cost.Delete(name)
 	r.suspects.take(name)
+	rules.drop(name)
+	rulesUnbacked.drop(name)
+	bindings.drop(forRule + name)
+	bindingsRefused.drop(forRule + name)
 	_, err = r.apply(ctx, projection.OfRule(rule), projection.Make(projection.OfRule(rule), nil, nil, existing))
 	return err
 }
@@ -198,12 +203,25 @@ func (r *ruleReconciler) report(ctx context.Context, rule *v1alpha1.AccessRule, 
 	ready, reason, message := verdict(d, refusals, failed)
 	setCondition(&status.Conditions, rule, v1alpha1.ConditionReady, ready, reason, message)
 	r.authors.show(&status.Conditions, rule)
+	tallyRule(rule, status, reason, len(refusals))
 	if equality.Semantic.DeepEqual(&rule.Status, status) {
 		return nil
 	}
 	desired := rule.DeepCopy()
 	desired.Status = *status
 	return r.patchStatus(ctx, rule, desired)
+}
+
+// tallyRule tells the metrics of a rule.
+func tallyRule(rule *v1alpha1.AccessRule, status *v1alpha1.AccessRuleStatus, reason string, refused int) {
+	kind := roleBindingKind
+	if rule.Spec.ClusterWide {
+		kind = clusterRoleBindingKind
+	}
+	rules.put(rule.Name, 1, reason)
+	rulesUnbacked.put(rule.Name, one(meta.IsStatusConditionFalse(status.Conditions, v1alpha1.ConditionAuthorMayBind)), access.ReasonAuthorLostRight)
+	bindings.put(forRule+rule.Name, float64(status.Bindings), kind)
+	bindingsRefused.put(forRule+rule.Name, float64(refused), forRule)
 }
 
 func namespacesOf(d declaration) (n int) {

@@ -37,12 +37,15 @@ func (b base) fork() base {
 	return b
 }
 
-// patchStatus writes a status. desired is a copy of current that differs in its
-// status alone; call it only when it does differ, because a patch that changes
-// nothing costs as much as one that does.
+// patchStatus writes a status, and records Events of what is new in it. desired is
+// a copy of current that differs in its status alone; call it only when it does
+// differ, because a patch that changes nothing costs as much as one that does.
 func (b base) patchStatus(ctx context.Context, current, desired client.Object) error {
 	if err := b.client.Status().Patch(ctx, desired, client.MergeFrom(current)); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("patch the status of %q: %w", desired.GetName(), err))
+	}
+	for _, n := range newsOf(current, desired) {
+		b.recordPart(desired, n.part, n.kind, n.reason, n.message)
 	}
 	b.recent.remember(desired)
 	// The event may have come before the answer. The cache has every object whose

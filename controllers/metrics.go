@@ -3,8 +3,12 @@ package controllers
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
 )
 
+// The replica that leads has these; a name of a user or a role is in none of them.
 var (
 	projectionLag = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "rollcall_projection_lag_seconds",
@@ -16,6 +20,34 @@ var (
 		Name: "rollcall_users",
 		Help: "ProvisionedUsers by identity provider (local for none) and effective state.",
 	}, []string{"provider", "state"})
+	usersRefused = newTally("rollcall_users_refused",
+		"Active users whose roles are not bound because their subject is reserved, malformed, missing or somebody else's, by identity provider (local for none).",
+		"provider")
+	roles = newTally("rollcall_roles",
+		"ProvisionedRoles by identity provider (local for none).",
+		"provider")
+	rolesIncomplete = newTally("rollcall_roles_incomplete",
+		"ProvisionedRoles with members that are no users, such as nested groups, by identity provider.",
+		"provider")
+	attachments = newTally("rollcall_attachments",
+		"RoleAttachments by state: Active, Pending, Expired, Superseded or Ineffective.",
+		"state").knowing("Active", "Pending", "Expired", "Superseded", "Ineffective")
+	rules = newTally("rollcall_access_rules",
+		"AccessRules by the reason of their condition Ready, such as Reconciled, RoleNotFound or BindingsRefused.",
+		"reason").knowing(v1alpha1.ReasonReconciled, v1alpha1.ReasonRoleNotFound, v1alpha1.ReasonRoleOfAnotherProvider,
+		v1alpha1.ReasonBindingsRefused, v1alpha1.ReasonProjecting)
+	rulesUnbacked = newTally("rollcall_access_rules_unbacked",
+		"AccessRules whose author may not bind any more what the rule gives, by the reason of their condition AuthorMayBind.",
+		"reason").knowing(access.ReasonAuthorLostRight)
+	bindings = newTally("rollcall_bindings",
+		"Bindings that access rules and permission levels are projected to, by kind: RoleBinding or ClusterRoleBinding.",
+		"kind").knowing(roleBindingKind, clusterRoleBindingKind)
+	bindingsRefused = newTally("rollcall_bindings_refused",
+		"Bindings that could not be written, by what they are for (rule or level): the manager may not bind the role, or a foreign binding has the name.",
+		"source").knowing(forRule, forLevel)
+	lastContact = newTally("rollcall_identity_provider_last_contact_timestamp_seconds",
+		"Unix time, to the minute, of the last authenticated SCIM request, by identity provider and its type.",
+		"provider", "type")
 	tokenExpiry = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "rollcall_token_expiry_timestamp_seconds",
 		Help: "When the token ends that the identity provider uses, as Unix time: of those in use the one that ends first or, as long as none was presented, the one that lives longest.",
@@ -26,6 +58,22 @@ var (
 	}, []string{"type"})
 )
 
-func init() {
-	metrics.Registry.MustRegister(projectionLag, usersByState, tokenExpiry, eventsDropped)
+// Collectors are the metrics of the reconcilers, which are in the registry of
+// controller-runtime.
+func Collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		projectionLag, usersByState, usersRefused, roles, rolesIncomplete, attachments, rules, rulesUnbacked,
+		bindings, bindingsRefused, lastContact, tokenExpiry, eventsDropped,
+	}
 }
+
+func init() { metrics.Registry.MustRegister(Collectors()...) }
+
+// Values of labels: what a binding is for, and its kind.
+const (
+	forRule  = "rule"
+	forLevel = "level"
+
+	roleBindingKind        = "RoleBinding"
+	clusterRoleBindingKind = "ClusterRoleBinding"
+)

@@ -72,7 +72,10 @@ func (r *levelReconciler) reconcile(ctx context.Context, role string) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	source := r.levels[i].source
-	refusals, err := r.apply(ctx, source, projection.Make(source, subjects, []projection.Target{{}}, existing))
+	plan := projection.Make(source, subjects, []projection.Target{{}}, existing)
+	refusals, err := r.apply(ctx, source, plan)
+	bindings.put(forLevel+role, float64(max(plan.Bindings-len(refusals), 0)), clusterRoleBindingKind)
+	bindingsRefused.put(forLevel+role, float64(len(refusals)), forLevel)
 	switch {
 	case errors.Is(err, projection.ErrInterrupted):
 		// The revocation is queued already; this makes sure of the rest.

@@ -52,9 +52,16 @@ func (r *roleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	cached := &v1alpha1.ProvisionedRole{}
 	if found, err := r.Get(ctx, req.Name, cached); !found {
 		r.rest.Delete(req.Name)
+		if err == nil {
+			roles.drop(req.Name)
+			rolesIncomplete.drop(req.Name)
+		}
 		return ctrl.Result{}, err
 	}
 	role := latest(r.recent, cached)
+	provider := access.ManagerOf(role.Spec.Provider)
+	roles.put(role.Name, 1, provider)
+	rolesIncomplete.put(role.Name, one(len(role.Spec.UnresolvedMembers) > 0), provider)
 	start := time.Now()
 	if wait := r.wait(role); wait > 0 {
 		return ctrl.Result{RequeueAfter: wait}, nil

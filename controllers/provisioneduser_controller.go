@@ -38,6 +38,9 @@ type userReconciler struct {
 func (r *userReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	cached := &v1alpha1.ProvisionedUser{}
 	if found, err := r.Get(ctx, req.Name, cached); !found {
+		if err == nil {
+			usersRefused.drop(req.Name)
+		}
 		return ctrl.Result{}, err
 	}
 	u := latest(r.recent, cached)
@@ -120,7 +123,9 @@ func (r *userReconciler) report(ctx context.Context, f access.Facts, all roster.
 	status.Subject = subject.Name
 	status.Roles, status.Withheld = access.Roles(f), access.Withheld(f)
 	status.RoleCount = int32(len(status.Roles)) //nolint:gosec // bounded by the memberships of one user
-	if subject.Refused && !standing.Suspended() {
+	refused := subject.Refused && !standing.Suspended()
+	usersRefused.put(u.Name, one(refused), status.ManagedBy)
+	if refused {
 		setCondition(&status.Conditions, u, v1alpha1.ConditionReady, false, v1alpha1.ReasonSubjectRefused,
 			fmt.Sprintf("%s: %s; the user's roles are not bound", subject.Reason, subject.Message))
 		status.Reason = v1alpha1.ReasonSubjectRefused

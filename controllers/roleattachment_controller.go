@@ -41,6 +41,9 @@ func (r *attachmentReconciler) setup(mgr ctrl.Manager) error {
 func (r *attachmentReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	cached := &v1alpha1.RoleAttachment{}
 	if found, err := r.Get(ctx, req.Name, cached); !found || cached.DeletionTimestamp != nil {
+		if err == nil {
+			attachments.drop(req.Name)
+		}
 		return ctrl.Result{}, err
 	}
 	a := latest(r.recent, cached)
@@ -69,6 +72,7 @@ func (r *attachmentReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 		return r.retryConflict(r.stampRole(ctx, a, role))
 	}
 
+	attachments.put(a.Name, 1, string(edge.State))
 	status := a.Status.DeepCopy()
 	status.ObservedGeneration = a.Generation
 	status.State, status.Reason = edge.State, edge.Reason

@@ -112,6 +112,7 @@ func SetupWithManager(mgr ctrl.Manager, o Options) error {
 			base: base.fork(), externalURL: o.ExternalURL, namespace: o.Namespace,
 			interval: o.ProviderInterval, contacts: o.Contacts, contactEvents: o.ContactEvents,
 		}).setup},
+		{"contact", (&contactReconciler{base: base}).setup},
 		{"user release", (&userReleaser{releaser}).setup},
 		{"role release", (&roleReleaser{releaser: releaser, requestTimeout: o.RequestTimeout}).setup},
 		{"deletion policy", (&deletionPolicyReconciler{

@@ -87,6 +87,7 @@ func startManager(ctx context.Context, c *cluster.Cluster, options ctrlconfig.Co
 		RefusedRetry:     300 * time.Millisecond,
 		AuthorRecheck:    300 * time.Millisecond,
 		RequestTimeout:   time.Second,
+		EventsPerSecond:  1000, // no spec goes without for what others said
 	})).To(Succeed())
 	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // longer than the node that starts it
 	done := make(chan error, 1)

@@ -17,7 +17,8 @@ import (
 // groups attribute: value, display, type.
 //
 // Every error that a client should be told of is an *Error. A method that
-// returns nil has stored durably, and every later call sees it.
+// returns nil has stored durably, and every later call sees it. What a method stores
+// it tells the Trail of its context.
 type Directory interface {
 	// CreateUser stores a new user and gives it an id. A userName that is taken
 	// (without case and width) is a Conflict.

@@ -51,7 +51,8 @@ func (a *act) say(kind, name, format string, args ...any) error {
 	if a.dryRun == "server" {
 		suffix = " (server dry run)"
 	}
-	_, err := fmt.Fprintf(a.Out, "%s.%s/%s %s%s\n", strings.ToLower(kind), v1alpha1.GroupVersion.Group, name, fmt.Sprintf(format, args...), suffix)
+	done := visible(fmt.Sprintf(format, args...))
+	_, err := fmt.Fprintf(a.Out, "%s.%s/%s %s%s\n", strings.ToLower(kind), v1alpha1.GroupVersion.Group, name, done, suffix)
 	return err
 }
 

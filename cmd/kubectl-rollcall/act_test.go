@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"net/http"
+	"regexp"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -75,7 +77,7 @@ var _ = Describe("acts", func() {
 		Expect(boss.ok(ctx, "detach", name, "acts-dev")).To(ContainSubstring("deleted"))
 		await(ctx, deploy("bea@acts.example.com", "acts"), false)
 		Expect(boss.refused(ctx, "detach", name, "acts-dev")).To(Equal("Error: no attachment of \"bea--acts.example.com\" to role \"acts-dev\"\n"))
-		Expect(boss.refused(ctx, "attach", "nobody@acts.example.com", "acts-dev")).To(Equal("Error: there is no ProvisionedUser \"nobody@acts.example.com\"\n"))
+		Expect(boss.refused(ctx, "attach", "nobody@acts.example.com", "acts-dev")).To(HavePrefix("Error: there is no ProvisionedUser \"nobody@acts.example.com\": say "))
 	})
 
 	It("grants for a while", func(ctx SpecContext) {
@@ -206,11 +208,30 @@ spec: {role: acts-role, provider: actsrole, roleRef: {kind: ClusterRole, name: d
 		root.eventually(ctx, "status").ShouldNot(ContainSubstring("ReleaseHeld"))
 	})
 
+	It("acts on nobody by a name that means two", func(ctx SpecContext) {
+		d := newDirectory(ctx, "actstwin")
+		d.patch(ctx, "/Users/"+d.user(ctx, "actstwin"), `{"op":"Replace","path":"userName","value":"renamed@actstwin.example.com"}`)
+		d.user(ctx, "actstwin")
+		both := regexp.MustCompile(`^Error: "actstwin" is the object name of user "renamed@actstwin.example.com", and the userName of ProvisionedUser "(actstwin-\w+)"`)
+		refused := root.refused(ctx, "suspend", "actstwin")
+		Expect(refused).To(MatchRegexp(both.String()))
+		Expect(root.ok(ctx, "suspend", "renamed@actstwin.example.com")).To(ContainSubstring("/actstwin suspended"))
+		second := both.FindStringSubmatch(refused)[1]
+		Expect(root.ok(ctx, "suspend", second)).To(ContainSubstring("/" + second + " suspended"))
+	})
+
+	It("completes no name that acts on a terminal", func(ctx SpecContext) {
+		newDirectory(ctx, "actsevil").send(ctx, http.StatusCreated, http.MethodPost, "/Groups",
+			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"acts\u001b[2Jevil"}`)
+		Expect(root.complete(ctx, "release", "role", "acts-")).To(And(ContainSubstring(`acts\u001b[2Jevil`), Not(ContainSubstring("\x1b"))))
+	})
+
 	It("gives nobody a right that they lack", func(ctx SpecContext) {
 		d := newDirectory(ctx, "actslock")
 		d.user(ctx, "hal@actslock.example.com")
 		hal := terminalOf("hal@actslock.example.com")
 		Expect(hal.refused(ctx, "who")).To(HavePrefix(`Error: provisionedusers.identity.rollcall.dev is forbidden: User "hal@actslock.example.com" cannot list`))
-		Expect(hal.refused(ctx, "suspend", "hal--actslock.example.com")).To(ContainSubstring("cannot get"))
+		Expect(hal.refused(ctx, "suspend", "hal--actslock.example.com")).To(And(
+			ContainSubstring("cannot get"), HaveSuffix("\nIt takes the permission level Administrator.\n")))
 	})
 })

@@ -22,7 +22,7 @@ const maxGenerated = 248
 type attach struct {
 	act
 	reason   string
-	lifetime time.Duration
+	lifetime days
 }
 
 func newAttachCommand(p *plugin) *cobra.Command {
@@ -54,24 +54,20 @@ func newGrantCommand(p *plugin) *cobra.Command {
 		ValidArgsFunction: p.complete(userNames, roleNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.lifetime <= 0 {
-				return fmt.Errorf("--for %s: want more than nothing, such as 2h", a.lifetime)
+				return fmt.Errorf("--for %s: want more than nothing, such as 2h", &a.lifetime)
 			}
 			return a.run(cmd.Context(), args[0], args[1])
 		},
 	}
 	a.addFlag(cmd)
-	cmd.Flags().DurationVar(&a.lifetime, "for", 0, "how long, such as 45m or 8h")
+	cmd.Flags().Var(&a.lifetime, "for", "how long, such as 45m, 8h or 2d")
 	cmd.Flags().StringVar(&a.reason, "reason", "", "why, for whoever reads it later")
 	_ = cmd.MarkFlagRequired("for")
 	return cmd
 }
 
 func (a *attach) run(ctx context.Context, user, role string) error {
-	c, err := a.connect()
-	if err != nil {
-		return err
-	}
-	u, r, err := findBoth(ctx, c, user, role)
+	c, u, r, err := a.connectBoth(ctx, user, role)
 	if err != nil {
 		return err
 	}
@@ -82,7 +78,7 @@ func (a *attach) run(ctx context.Context, user, role string) error {
 		Spec:       v1alpha1.RoleAttachmentSpec{User: u.Name, Role: r.Name, Reason: a.reason},
 	}
 	if a.lifetime > 0 {
-		attachment.Spec.ExpiresAt = &metav1.Time{Time: time.Now().Add(a.lifetime).UTC().Truncate(time.Second)}
+		attachment.Spec.ExpiresAt = &metav1.Time{Time: time.Now().Add(time.Duration(a.lifetime)).UTC().Truncate(time.Second)}
 	} else {
 		before, err := attachments(ctx, c, u, r)
 		if err != nil {
@@ -125,11 +121,7 @@ func newDetachCommand(p *plugin) *cobra.Command {
 }
 
 func (a *act) detach(ctx context.Context, user, role string) error {
-	c, err := a.connect()
-	if err != nil {
-		return err
-	}
-	u, r, err := findBoth(ctx, c, user, role)
+	c, u, r, err := a.connectBoth(ctx, user, role)
 	if err != nil {
 		return err
 	}
@@ -161,13 +153,18 @@ func (a *act) detach(ctx context.Context, user, role string) error {
 	return nil
 }
 
-func findBoth(ctx context.Context, c client.Client, user, role string) (*v1alpha1.ProvisionedUser, *v1alpha1.ProvisionedRole, error) {
+// connectBoth connects, and finds both ends of an edge.
+func (a *act) connectBoth(ctx context.Context, user, role string) (client.Client, *v1alpha1.ProvisionedUser, *v1alpha1.ProvisionedRole, error) {
+	c, err := a.connect()
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	u, err := findUser(ctx, c, user)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	r, err := findRole(ctx, c, role)
-	return u, r, err
+	return c, u, r, err
 }
 
 // attachments of a user to a role, sorted by name.

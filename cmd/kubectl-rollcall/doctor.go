@@ -35,7 +35,7 @@ func newDoctorCommand(p *plugin) *cobra.Command {
 	}
 	e.addFlag(cmd)
 	addManagerNamespace(cmd, &e.managerNamespace)
-	cmd.Flags().StringVar(&e.url, "url", "", "scheme and host of the SCIM endpoint, instead of what the Tenant URLs say")
+	cmd.Flags().StringVar(&e.url, "url", "", "where the SCIM endpoint is, such as https://scim.example.com, instead of what the Tenant URLs say")
 	cmd.Flags().StringVar(&e.roots, "trust", "", "file of PEM certificates to trust, instead of this machine's authorities")
 	cmd.Flags().BoolVar(&e.readOnly, "read-only", false, "leave out Test Connection")
 	return cmd
@@ -64,7 +64,10 @@ func (e *examination) run(ctx context.Context, providers []string) error {
 	if err := e.print(e.Out, findings, func(out io.Writer) error { return printFindings(out, findings) }); err != nil {
 		return err
 	}
-	if n := doctor.Failures(findings); n > 0 {
+	if n := doctor.Count(findings, doctor.Skipped); n > 0 {
+		fmt.Fprintf(e.ErrOut, "%d of %d checks were skipped, and say nothing.\n", n, len(findings))
+	}
+	if n := doctor.Count(findings, doctor.Failed); n > 0 {
 		return fmt.Errorf("%d of %d checks failed", n, len(findings))
 	}
 	return nil

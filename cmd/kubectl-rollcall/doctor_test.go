@@ -33,7 +33,7 @@ func (t *terminal) examine(ctx context.Context, args ...string) []doctor.Finding
 	var findings []doctor.Finding
 	Expect(json.Unmarshal([]byte(p.Out), &findings)).To(Succeed(), p.Err)
 	want := 0
-	if doctor.Failures(findings) > 0 {
+	if doctor.Count(findings, doctor.Failed) > 0 {
 		want = 1
 	}
 	Expect(p.Code).To(Equal(want))
@@ -256,7 +256,8 @@ spec: {paused: true}
 	})
 
 	It("says what it could not see", func(ctx SpecContext) {
-		Expect(terminalOf("stranger@example.com").examine(ctx)).To(finding("authorization", doctor.Skipped, "is forbidden"))
+		Expect(terminalOf("stranger@example.com").examine(ctx)).To(And(
+			finding("authorization", doctor.Skipped, "is forbidden"), finding("kinds", doctor.Failed, "nothing can be examined")))
 	})
 
 	It("finds a manager that has gone, and one that was stopped", func(ctx SpecContext) {
@@ -338,6 +339,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:auth
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func() []doctor.Finding { return there.examine(ctx) }).WithContext(ctx).Should(
 			finding("kinds", doctor.Failed, "does not know the kind AccessRule"))
+		Expect(there.refused(ctx, "status")).To(ContainSubstring("Is Rollcall installed in this cluster?"))
 	})
 })
 

@@ -22,14 +22,18 @@ type investigation struct {
 	notes  []string
 }
 
-// investigate answers a question about a user, as far as the caller may see.
-func investigate(ctx context.Context, c client.Client, u *v1alpha1.ProvisionedUser, q explain.Question) (*explain.Answer, error) {
-	i := &investigation{client: c, scene: explain.Scene{
+func newInvestigation(c client.Client, u *v1alpha1.ProvisionedUser) *investigation {
+	return &investigation{client: c, scene: explain.Scene{
 		User:        u,
 		Roles:       map[string]*v1alpha1.ProvisionedRole{},
 		Permissions: map[explain.RoleKey][]rbacv1.PolicyRule{},
 		Namespaces:  map[string]*corev1.Namespace{},
 	}}
+}
+
+// investigate answers a question about a user, as far as the caller may see.
+func investigate(ctx context.Context, c client.Client, u *v1alpha1.ProvisionedUser, q explain.Question) (*explain.Answer, error) {
+	i := newInvestigation(c, u)
 	if err := i.gather(ctx, q); err != nil {
 		return nil, err
 	}
@@ -40,6 +44,7 @@ func investigate(ctx context.Context, c client.Client, u *v1alpha1.ProvisionedUs
 		}
 		answer = explain.Trace(i.scene, q)
 	}
+	answer.Incomplete = len(i.notes) > 0
 	if err := i.review(ctx, answer, q); err != nil {
 		return nil, err
 	}
@@ -150,7 +155,7 @@ func (i *investigation) review(ctx context.Context, answer *explain.Answer, q ex
 	}
 	answer.Allowed = &review.Status.Allowed
 	switch given := len(answer.Paths) > 0; {
-	case review.Status.Allowed && !given && len(i.notes) == 0:
+	case review.Status.Allowed && !given && !answer.Incomplete:
 		i.notes = append(i.notes, "No binding gives it: another authorizer of the API server allows it. "+review.Status.Reason)
 	case !review.Status.Allowed && given:
 		i.notes = append(i.notes, "A binding gives it, and the API server denies it: it has not seen the binding yet, or another authorizer denies it. "+review.Status.Reason)

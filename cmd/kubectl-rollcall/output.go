@@ -56,7 +56,11 @@ func (o *output) print(w io.Writer, value any, text func(io.Writer) error) error
 func table(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 6, 4, 3, ' ', 0)
 	for _, row := range rows {
-		if _, err := fmt.Fprintln(t, strings.Join(row, "\t")); err != nil {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = visible(cell)
+		}
+		if _, err := fmt.Fprintln(t, strings.Join(cells, "\t")); err != nil {
 			return err
 		}
 	}

@@ -247,15 +247,15 @@ func words(line string) []string {
 
 var (
 	tokenID = regexp.MustCompile(`\b[0-9a-f]{10}\b`)
-	secret  = regexp.MustCompile(`rollcall_[0-9a-f]{10}_[A-Za-z0-9_-]{43}`)
+	secret  = regexp.MustCompile(`(rollcall_[0-9a-f]{10}_)[A-Za-z0-9_-]{43}`)
 	// vary are what is another each time: moments, the ids of tokens, what the
 	// server adds to names, who leads, where localhost is.
-	vary = regexp.MustCompile(`20\d\d-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?|\b[0-9a-f]{10}\b|-[bcdfghjklmnpqrstvwxz2456789]{5}\b|` +
+	vary = regexp.MustCompile(`20\d\d-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?|\brollcall_[0-9a-f]{10}_|\b[0-9a-f]{10}\b|-[bcdfghjklmnpqrstvwxz2456789]{5}\b|` +
 		`\S+_[0-9a-f-]{36}|\b\d+s ago|localhost is .*`)
 )
 
 func withoutSecrets(s string) string {
-	return secret.ReplaceAllString(s, "rollcall_0a1b2c3d4e_(43 random characters)")
+	return secret.ReplaceAllString(s, "${1}(43 random characters)")
 }
 
 func masked(s string) string { return vary.ReplaceAllString(withoutSecrets(s), "…") }

@@ -2,23 +2,22 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"regexp"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	_ "k8s.io/client-go/plugin/pkg/client/auth/oidc" // kubeconfigs whose users sign in by auth-provider: oidc
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
 
-// pageSize bounds each answer to a list, as kubectl does.
-const pageSize = 500
+// pageSize bounds each answer to a list, as kubectl does. Tests have it small, so
+// that there is more than one page.
+var pageSize int64 = 500
 
 // plugin is what every verb has: the flags that choose a cluster, and a terminal.
 type plugin struct {
@@ -66,15 +65,4 @@ func eachPage(ctx context.Context, c client.Client, list client.ObjectList, visi
 			return nil
 		}
 	}
-}
-
-var webhookPrefix = regexp.MustCompile(`^admission webhook "[^"]+" denied the request: `)
-
-// plain is an error as somebody at a terminal wants to read it: what the server
-// said, as it said it, without the words around it that are the same every time.
-func plain(err error) string {
-	if s := apierrors.APIStatus(nil); errors.As(err, &s) {
-		return webhookPrefix.ReplaceAllString(s.Status().Message, "")
-	}
-	return err.Error()
 }

@@ -51,7 +51,7 @@ func TestTablesAlignAndEndCleanly(t *testing.T) {
 }
 
 func TestEveryVerbSaysWhatItIsFor(t *testing.T) {
-	for _, cmd := range newCommand(genericiooptions.NewTestIOStreamsDiscard()).Commands() {
+	for _, cmd := range newCommand(genericiooptions.NewTestIOStreamsDiscard(), func() {}).Commands() {
 		if cmd.Short == "" || cmd.Long == "" || cmd.Example == "" || cmd.GroupID == "" {
 			t.Errorf("%s lacks a text", cmd.Name())
 		}
@@ -60,16 +60,19 @@ func TestEveryVerbSaysWhatItIsFor(t *testing.T) {
 
 func TestWhatIsNotUnderstoodFailsBeforeAnythingIsAsked(t *testing.T) {
 	for _, test := range []struct {
-		args []string
-		want string
+		args  []string
+		want  string
+		usage bool
 	}{
-		{[]string{"why"}, "want USER, or USER VERB RESOURCE: got 0 arguments"},
-		{[]string{"why", "alice", "get"}, "got 2 arguments"},
-		{[]string{"why", "alice", "-o", "wide"}, `unknown output format "wide": want json or yaml`},
-		{[]string{"grant", "alice", "dev"}, `required flag(s) "for" not set`},
-		{[]string{"adopt", "user", "alice"}, "at least one of the flags in the group [provider cancel] is required"},
-		{[]string{"level", "alice", "Boss"}, "want User, TeamLeader, Auditor, Administrator"},
-		{[]string{"whom"}, `unknown command "whom"`},
+		{[]string{"why"}, "want USER, or USER VERB RESOURCE: got 0 arguments", true},
+		{[]string{"why", "alice", "get"}, "got 2 arguments", true},
+		{[]string{"why", "alice", "-o", "wide"}, `unknown output format "wide": want json or yaml`, false},
+		{[]string{"grant", "alice", "dev"}, `required flag(s) "for" not set`, true},
+		{[]string{"adopt", "user", "alice"}, "at least one of the flags in the group [provider cancel] is required", true},
+		{[]string{"level", "alice", "Boss"}, "want User, TeamLeader, Auditor, Administrator", false},
+		{[]string{"whom"}, `unknown command "whom"`, true},
+		{[]string{"attach", "alice"}, "accepts 2 arg(s), received 1", true},
+		{[]string{"grant", "alice", "dev", "--for", "soon"}, "such as 45m, 8h or 90d", true},
 	} {
 		var out, errOut bytes.Buffer
 		streams := genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &out, ErrOut: &errOut}
@@ -77,6 +80,9 @@ func TestWhatIsNotUnderstoodFailsBeforeAnythingIsAsked(t *testing.T) {
 			t.Errorf("%v: exit %d", test.args, code)
 		}
 		if !strings.Contains(errOut.String(), test.want) {
+			t.Errorf("%v: got %q", test.args, errOut.String())
+		}
+		if usage := "\nSee kubectl rollcall"; strings.Contains(errOut.String(), usage) != test.usage {
 			t.Errorf("%v: got %q", test.args, errOut.String())
 		}
 	}

@@ -41,6 +41,9 @@ func (w *why) question(verb, resource string) (q explain.Question, notes []strin
 		}
 	}
 	switch {
+	case q.Group == "" && q.Resource == "namespaces" && w.resourceName != "":
+		// The API server takes a request about one namespace for one in it.
+		q.Namespace = w.resourceName
 	case !namespaced || w.allNamespaces:
 	default:
 		if q.Namespace, err = w.namespace(); err != nil {

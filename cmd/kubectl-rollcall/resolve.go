@@ -18,8 +18,9 @@ import (
 // tombstone.
 func findUser(ctx context.Context, c client.Client, name string) (*v1alpha1.ProvisionedUser, error) {
 	u := &v1alpha1.ProvisionedUser{}
-	if found, err := byName(ctx, c, name, u); found || err != nil {
-		return u, err
+	byObjectName, err := byName(ctx, c, name, u)
+	if err != nil {
+		return nil, err
 	}
 	search := func(alive bool, options ...client.ListOption) (found []*v1alpha1.ProvisionedUser, err error) {
 		var list v1alpha1.ProvisionedUserList
@@ -35,6 +36,15 @@ func findUser(ctx context.Context, c client.Client, name string) (*v1alpha1.Prov
 	}
 	// The server finds a name as it is written; for others everybody has to be read.
 	found, err := search(true, client.MatchingFields{"spec.userName": name})
+	if byObjectName {
+		// Object names stay when people are called something else, and another one
+		// may have taken the userName: neither must get what the other was meant to.
+		if i := slices.IndexFunc(found, func(o *v1alpha1.ProvisionedUser) bool { return o.Name != u.Name }); err == nil && i >= 0 {
+			return nil, fmt.Errorf("%q is the object name of user %q, and the userName of ProvisionedUser %q: say which, by userName or object name",
+				name, u.Spec.UserName, found[i].Name)
+		}
+		return u, err
+	}
 	if err == nil && len(found) == 0 {
 		found, err = search(true)
 	}
@@ -44,7 +54,7 @@ func findUser(ctx context.Context, c client.Client, name string) (*v1alpha1.Prov
 	if err != nil {
 		return nil, err
 	}
-	return one("ProvisionedUser", name, found)
+	return one("ProvisionedUser", name, "say an object name or a userName, as kubectl rollcall who shows them", found)
 }
 
 // findRole finds a role by object name, or by displayName as findUser does.
@@ -65,7 +75,7 @@ func findRole(ctx context.Context, c client.Client, name string) (*v1alpha1.Prov
 	if err != nil {
 		return nil, err
 	}
-	return one("ProvisionedRole", name, found)
+	return one("ProvisionedRole", name, "say an object name or a displayName, as kubectl get provisionedroles shows them", found)
 }
 
 // byName reads an object if its name can be one at all: no other name may become
@@ -81,11 +91,11 @@ func byName(ctx context.Context, c client.Client, name string, into client.Objec
 	return err == nil, err
 }
 
-func one[T client.Object](kind, name string, found []T) (T, error) {
+func one[T client.Object](kind, name, known string, found []T) (T, error) {
 	var none T
 	switch len(found) {
 	case 0:
-		return none, fmt.Errorf("there is no %s %q", kind, name)
+		return none, fmt.Errorf("there is no %s %q: %s", kind, name, known)
 	case 1:
 		return found[0], nil
 	default:

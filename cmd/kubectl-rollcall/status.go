@@ -3,8 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -16,6 +16,10 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/internal/cli/health"
 )
+
+// shownProblems bounds what is shown to people of each kind: one cause can have
+// thousands, and must not hide what else there is.
+const shownProblems = 20
 
 // overview is what status prints.
 type overview struct {
@@ -71,22 +75,33 @@ func (s *status) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.print(s.Out, o, func(out io.Writer) error {
-		if err := table(out, o.rows()); err != nil {
-			return err
-		}
-		if len(o.Problems) == 0 {
-			_, err := fmt.Fprintln(out, "\nNothing is wrong.")
-			return err
-		}
-		var l lines
-		l.addf("\n%d to look at:", len(o.Problems))
-		for _, p := range o.Problems {
+	return s.print(s.Out, o, o.write)
+}
+
+// write writes it for people.
+func (o *overview) write(out io.Writer) error {
+	if err := table(out, o.rows()); err != nil {
+		return err
+	}
+	var l lines
+	if len(o.Problems) == 0 {
+		l.paragraphf("Nothing is wrong.")
+	} else {
+		l.paragraphf("%d to look at:", len(o.Problems))
+	}
+	shown := map[string]int{}
+	for _, p := range o.Problems {
+		if shown[p.Kind]++; shown[p.Kind] <= shownProblems {
 			l.addf("  %s", p)
 		}
-		_, err := io.WriteString(out, l.String())
-		return err
-	})
+	}
+	for _, kind := range slices.Sorted(maps.Keys(shown)) {
+		if more := shown[kind] - shownProblems; more > 0 {
+			l.addf("  and %d more of kind %s (-o json has them all)", more, kind)
+		}
+	}
+	_, err := io.WriteString(out, l.String())
+	return err
 }
 
 func overviewOf(ctx context.Context, c client.Client, now time.Time) (*overview, error) {

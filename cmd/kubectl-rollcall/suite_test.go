@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -15,30 +14,18 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
-	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/test/cluster"
 	"github.com/rollcall-dev/rollcall/test/entra"
+	"github.com/rollcall-dev/rollcall/test/suite"
 	"github.com/rollcall-dev/rollcall/test/verdict"
 )
 
-const (
-	timeout  = 20 * time.Second
-	interval = 20 * time.Millisecond
-	rootName = "root"
-)
+const rootName = "root"
 
-func TestPlugin(t *testing.T) {
-	klog.SetOutput(io.Discard)
-	klog.LogToStderr(false)
-	SetDefaultEventuallyTimeout(timeout)
-	SetDefaultEventuallyPollingInterval(interval)
-	EnforceDefaultTimeoutsWhenUsingContexts()
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "kubectl rollcall")
-}
+func TestPlugin(t *testing.T) { suite.Run(t, "kubectl rollcall") }
 
 // The specs share one control plane and one manager; each has names of its own.
 var (
@@ -51,6 +38,7 @@ var (
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
+	pageSize = 3
 	var err error
 	shared, err = cluster.Start(ctx, cluster.Options{Log: GinkgoWriter})
 	Expect(err).NotTo(HaveOccurred())
@@ -128,6 +116,16 @@ func (t *terminal) run(ctx context.Context, args ...string) printed {
 	return printed{out.String(), errOut.String(), code}
 }
 
+// complete is what a shell is told.
+func (t *terminal) complete(ctx context.Context, args ...string) string {
+	GinkgoHelper()
+	var out, errOut bytes.Buffer
+	code := execute(ctx, genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &out, ErrOut: &errOut},
+		append([]string{"__complete", "--kubeconfig", t.kubeconfig}, args...))
+	Expect(code).To(Equal(0), errOut.String())
+	return out.String()
+}
+
 // ok runs a command that must succeed, and returns what it printed.
 func (t *terminal) ok(ctx context.Context, args ...string) string {
 	GinkgoHelper()
@@ -155,7 +153,7 @@ func (t *terminal) eventually(ctx context.Context, args ...string) AsyncAssertio
 
 func await(ctx context.Context, q verdict.Question, want bool) {
 	GinkgoHelper()
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, suite.Timeout)
 	defer cancel()
 	_, err := judge.Await(ctx, q, want)
 	Expect(err).NotTo(HaveOccurred())

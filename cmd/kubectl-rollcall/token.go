@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,36 +25,56 @@ const defaultNamespace = "rollcall-system"
 type tokenMaker struct {
 	*plugin
 	managerNamespace string
-	expiresIn        time.Duration
+	expiresIn        days
 }
 
 func (m *tokenMaker) addFlags(cmd *cobra.Command) {
 	addManagerNamespace(cmd, &m.managerNamespace)
-	cmd.Flags().DurationVar(&m.expiresIn, "expires-in", token.DefaultLifetime, "lifetime of the token")
+	m.expiresIn = days(token.DefaultLifetime)
+	cmd.Flags().Var(&m.expiresIn, "expires-in", "lifetime of the token, such as 12h or 90d")
 }
 
 func addManagerNamespace(cmd *cobra.Command, to *string) {
 	cmd.Flags().StringVar(to, "manager-namespace", defaultNamespace, "namespace that the manager runs in")
 }
 
-// make makes a token for a provider and prints it, once.
+// make makes a token for a provider and prints it, once. Everything that may fail
+// comes before the token is good, and what can't be shown is taken back: a token
+// that nobody has seen is one that nobody would ever end.
 func (m *tokenMaker) make(ctx context.Context, c client.Client, p *v1alpha1.IdentityProvider) (token.Token, error) {
-	t, err := token.Generate(time.Now(), m.expiresIn)
-	if err != nil {
-		return t, err
+	if p.DeletionTimestamp != nil {
+		return token.Token{}, fmt.Errorf("identity provider %q is being deleted: its SCIM requests are answered with 404, whatever the token", p.Name)
 	}
-	if err := c.Create(ctx, t.ToSecret(m.managerNamespace, p), client.FieldOwner(fieldManager)); err != nil {
+	t, err := token.Generate(time.Now(), time.Duration(m.expiresIn))
+	if err != nil {
 		return t, err
 	}
 	url, err := m.tenantURL(ctx, c, p.Name)
 	if err != nil {
 		return t, err
 	}
+	secret := t.ToSecret(m.managerNamespace, p)
+	if err := c.Create(ctx, secret, client.FieldOwner(fieldManager)); err != nil {
+		return t, m.explained(err)
+	}
 	if _, err := fmt.Fprintf(m.Out, "Tenant URL:    %s\nSecret Token:  %s\n", url, t.Secret); err != nil {
-		return t, err
+		err = fmt.Errorf("show the token: %w", err)
+		return t, errors.Join(err, c.Delete(context.WithoutCancel(ctx), secret))
 	}
 	fmt.Fprintf(m.ErrOut, "The token %s is good until %s and won't be shown again.\n", t.ID, t.ExpiresAt.Format(time.DateOnly))
+	if p.Spec.Paused {
+		fmt.Fprintf(m.ErrOut, "Identity provider %q is paused: its SCIM requests are answered with 503 until spec.paused is false.\n", p.Name)
+	}
 	return t, nil
+}
+
+// explained adds to the API server's refusal of a Secret what its words leave to be
+// guessed: where the manager is.
+func (m *tokenMaker) explained(err error) error {
+	if apierrors.IsNotFound(err) {
+		return fmt.Errorf("there is no namespace %q: say where the manager runs by --manager-namespace", m.managerNamespace)
+	}
+	return err
 }
 
 // tenantURL waits for the manager to show it. Without one, the token is worth

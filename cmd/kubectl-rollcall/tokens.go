@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,7 +25,7 @@ import (
 type tokenRow struct {
 	Provider string `json:"provider"`
 	ID       string `json:"id"`
-	// State is Live or Expired.
+	// State is Live, Expiring when it ends within 30 days, or Expired.
 	State      string       `json:"state"`
 	CreatedAt  *metav1.Time `json:"createdAt,omitempty"`
 	ExpiresAt  *metav1.Time `json:"expiresAt,omitempty"`
@@ -62,15 +63,12 @@ func (t *tokens) run(ctx context.Context, args []string) error {
 	}
 	now := time.Now()
 	rows := []tokenRow{}
+	var problems []health.Problem
 	add := func(p *v1alpha1.IdentityProvider) {
-		live := health.LiveTokens(p, now)
 		for _, token := range p.Status.Tokens {
-			r := tokenRow{p.Name, token.ID, "Expired", token.CreatedAt, token.ExpiresAt, token.LastUsedAt}
-			if slices.ContainsFunc(live, func(l v1alpha1.TokenStatus) bool { return l.ID == token.ID }) {
-				r.State = "Live"
-			}
-			rows = append(rows, r)
+			rows = append(rows, tokenRow{p.Name, token.ID, health.TokenState(token, now), token.CreatedAt, token.ExpiresAt, token.LastUsedAt})
 		}
+		problems = append(problems, health.OfTokens(p)...)
 	}
 	if len(args) == 1 {
 		p := &v1alpha1.IdentityProvider{}
@@ -94,7 +92,13 @@ func (t *tokens) run(ctx context.Context, args []string) error {
 			_, err := fmt.Fprintln(t.ErrOut, "No tokens found: kubectl rollcall activate PROVIDER makes one.")
 			return err
 		}
-		return table(out, tokenRows(rows))
+		if err := table(out, tokenRows(rows)); err != nil {
+			return err
+		}
+		for _, p := range problems {
+			fmt.Fprintln(t.ErrOut, visible(p.String()))
+		}
+		return nil
 	})
 }
 
@@ -143,6 +147,10 @@ func (m *tokenMaker) rotate(ctx context.Context, provider string) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(m.ErrOut, "Next, give it to the identity provider (in Entra: Provisioning, Admin Credentials, Secret Token).\n")
+	if len(before) == 0 {
+		return nil
+	}
 	fmt.Fprintf(m.ErrOut, "When `kubectl rollcall tokens %s` shows that %s is used, end the others:\n", provider, made.ID)
 	for _, t := range before {
 		fmt.Fprintf(m.ErrOut, "  kubectl rollcall revoke %s %s\n", provider, t.ID)
@@ -177,13 +185,18 @@ func (r *revocation) run(ctx context.Context, provider, id string) error {
 	if err != nil {
 		return err
 	}
-	if strings.Contains(id, "-") {
-		// With a dash it could be the end of another provider's name.
-		return fmt.Errorf("identity provider %q has no token %q", provider, id)
+	none := fmt.Errorf("identity provider %q has no token %q in namespace %q: kubectl rollcall tokens %s lists them", provider, id, r.managerNamespace, provider)
+	if !token.ValidID(id) {
+		// With a dash it could be the end of another provider's name; and whoever
+		// pastes the whole token shall not see it printed.
+		if strings.HasPrefix(id, "rollcall_") {
+			return errors.New("that is a token: say its ID alone, the part between the two underscores")
+		}
+		return none
 	}
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.managerNamespace, Name: token.SecretName(provider, id)}}
 	if err := c.Delete(ctx, secret); apierrors.IsNotFound(err) {
-		return fmt.Errorf("identity provider %q has no token %q", provider, id)
+		return none
 	} else if err != nil {
 		return err
 	}

@@ -3,14 +3,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -37,7 +41,7 @@ var _ = Describe("tokens", Ordered, func() {
 		p := root.run(ctx, "activate", provider, "--subject-prefix", "oidc:", "--subject-from", "Email")
 		Expect(p.Code).To(Equal(0), p.Err)
 		Expect(p.Out).To(HavePrefix("Tenant URL:    " + manager.TenantURL(provider) + "\nSecret Token:  rollcall_"))
-		Expect(p.Err).To(And(HavePrefix("identityprovider.identity.rollcall.dev/toks created\n"), ContainSubstring("won't be shown again")))
+		Expect(p.Err).To(And(HavePrefix("identityprovider.identity.rollcall.dev/toks created, of type Generic\n"), ContainSubstring("won't be shown again")))
 		first = secretToken.FindStringSubmatch(p.Out)
 		idp := get(ctx, provider, &v1alpha1.IdentityProvider{})
 		Expect(idp.Spec.Type).To(Equal(v1alpha1.ProviderEntra))
@@ -69,7 +73,7 @@ var _ = Describe("tokens", Ordered, func() {
 		Expect(root.ok(ctx, "revoke", provider, first[2])).To(Equal("identityprovider.identity.rollcall.dev/toks token " + first[2] + " revoked\n"))
 		Eventually(func() int { return status(ctx, first[1]) }).WithContext(ctx).Should(Equal(http.StatusUnauthorized))
 		Expect(status(ctx, second[1])).To(Equal(http.StatusOK))
-		Expect(root.refused(ctx, "revoke", provider, first[2])).To(Equal("Error: identity provider \"toks\" has no token \"" + first[2] + "\"\n"))
+		Expect(root.refused(ctx, "revoke", provider, first[2])).To(HavePrefix("Error: identity provider \"toks\" has no token \"" + first[2] + "\" in namespace "))
 
 		root.eventually(ctx, "tokens", "-o", "json").ShouldNot(ContainSubstring(first[2]))
 		p := root.run(ctx, "revoke", provider, second[2])
@@ -78,12 +82,47 @@ var _ = Describe("tokens", Ordered, func() {
 		root.eventually(ctx, "status").Should(ContainSubstring("identityprovider/toks: NoToken: no live token: SCIM requests can't authenticate"))
 	})
 
+	It("says when a rotation stopped half way", func(ctx SpecContext) {
+		const half = "tokshalf"
+		old := secretToken.FindStringSubmatch(root.ok(ctx, "activate", half, "--expires-in", "20d"))
+		c, err := entra.NewClient(manager.TenantURL(half), old[1], entra.Options{})
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() int { return c.Send(ctx, http.MethodGet, "/Users?count=1", nil).Status }).WithContext(ctx).Should(Equal(http.StatusOK))
+		made := secretToken.FindStringSubmatch(root.ok(ctx, "rotate", half))
+		told := fmt.Sprintf("identityprovider/%s: ExpiresSoon: the token %s ends at ", half, old[2])
+		root.eventually(ctx, "tokens", half).Should(And(
+			MatchRegexp(old[2]+` +Expiring `), MatchRegexp(made[2]+` +Live `),
+			ContainSubstring(told), ContainSubstring("give the identity provider the token "+made[2])))
+		root.eventually(ctx, "status").Should(ContainSubstring(told))
+		Expect(root.run(ctx, "doctor", half, "--read-only").Out).To(ContainSubstring(`Warning  identity providers: "tokshalf": the token ` + old[2]))
+	})
+
+	It("keeps no token that it could not show", func(ctx SpecContext) {
+		var before, after corev1.SecretList
+		ours := []client.ListOption{client.InNamespace(cluster.Namespace), client.MatchingLabels{v1alpha1.TokenLabel: provider}}
+		Expect(shared.Client().List(ctx, &before, ours...)).To(Succeed())
+		var errOut bytes.Buffer
+		streams := genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: full{}, ErrOut: &errOut}
+		Expect(execute(ctx, streams, []string{"--kubeconfig", root.kubeconfig, "activate", provider})).To(Equal(1))
+		Expect(errOut.String()).To(ContainSubstring("Error: show the token: the disk is full"))
+		Expect(shared.Client().List(ctx, &after, ours...)).To(Succeed())
+		Expect(after.Items).To(HaveLen(len(before.Items)))
+	})
+
 	It("makes no token for whoever may not", func(ctx SpecContext) {
 		Expect(terminalOf("mallory@example.com").refused(ctx, "activate", provider)).To(ContainSubstring(`User "mallory@example.com" cannot get`))
+		Expect(root.refused(ctx, "activate", provider, "--type", "Okta")).To(ContainSubstring("is there already, and --type is for a new one"))
+		Expect(root.refused(ctx, "activate", provider, "--manager-namespace", "nosuch")).To(ContainSubstring(`there is no namespace "nosuch"`))
+		Expect(root.refused(ctx, "revoke", provider, first[1])).To(And(ContainSubstring("say its ID alone"), Not(ContainSubstring(first[1]))))
 		Expect(root.refused(ctx, "activate", "Not A Name")).To(HavePrefix("Error: "))
 		Expect(root.refused(ctx, "activate", provider, "--expires-in", "-1h")).To(ContainSubstring("a token can't live for"))
 	})
 })
+
+// full is where nothing can be written.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("the disk is full") }
 
 var _ = Describe("status", func() {
 	It("shows providers with their counts, and what is wrong", func(ctx SpecContext) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -50,7 +51,7 @@ func newWhoCommand(p *plugin) *cobra.Command {
 	cmd.Flags().StringVar(&w.role, "role", "", "only users who hold this role, by object name or displayName")
 	_ = cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(states, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("role", p.completeFlag(roleNames))
-	_ = cmd.RegisterFlagCompletionFunc("provider", p.completeFlag(providerNames))
+	_ = cmd.RegisterFlagCompletionFunc("provider", p.completeFlag(providerNames, fixed(v1alpha1.LocalManager)))
 	return cmd
 }
 
@@ -82,6 +83,13 @@ func (w *who) run(ctx context.Context) error {
 	people, err := w.people(ctx, c)
 	if err != nil {
 		return err
+	}
+	if len(people) == 0 && w.provider != "" && w.provider != v1alpha1.LocalManager {
+		// Nor must a mistyped provider look like one without users. Users outlive theirs.
+		err := c.Get(ctx, client.ObjectKey{Name: w.provider}, &v1alpha1.IdentityProvider{})
+		if apierrors.IsNotFound(err) {
+			return fmt.Errorf("there is no IdentityProvider %q, nor a user of one", w.provider)
+		}
 	}
 	return w.print(w.Out, people, func(out io.Writer) error {
 		if len(people) == 0 {

@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/cli/explain"
 )
 
@@ -59,6 +62,9 @@ func (w *why) run(ctx context.Context, args []string) error {
 	}
 	if len(args) == 1 {
 		account := explain.AccountOf(u, time.Now())
+		if note := providerNote(ctx, c, u); note != "" {
+			account.Notes = append(account.Notes, note)
+		}
 		return w.print(w.Out, account, func(out io.Writer) error { return printAccount(out, account) })
 	}
 	q, notes, err := w.question(args[1], args[2])
@@ -71,4 +77,20 @@ func (w *why) run(ctx context.Context, args []string) error {
 	}
 	answer.Notes = append(notes, answer.Notes...)
 	return w.print(w.Out, answer, func(out io.Writer) error { return printAnswer(out, answer) })
+}
+
+// providerNote is empty too for whoever may not read identity providers.
+func providerNote(ctx context.Context, c client.Client, u *v1alpha1.ProvisionedUser) string {
+	if u.Spec.Provider == "" {
+		return ""
+	}
+	p := &v1alpha1.IdentityProvider{}
+	switch err := c.Get(ctx, client.ObjectKey{Name: u.Spec.Provider}, p); {
+	case apierrors.IsNotFound(err):
+		return explain.ProviderNote(u, nil)
+	case err != nil:
+		return ""
+	default:
+		return explain.ProviderNote(u, p)
+	}
 }

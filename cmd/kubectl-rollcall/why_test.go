@@ -3,14 +3,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -109,7 +107,8 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "%s"}]
 			Name: name, UserName: userName, Provider: "life", State: v1alpha1.StateActive, Reason: "Active",
 			Level: v1alpha1.LevelUser, Subject: userName, Roles: []string{role}}))
 		Expect(root.ok(ctx, "who", "--provider", "life", "--state", "Suspended", "-o", "yaml")).To(Equal("[]\n"))
-		Expect(root.refused(ctx, "who", "--role", "no such role")).To(Equal("Error: there is no ProvisionedRole \"no such role\"\n"))
+		Expect(root.refused(ctx, "who", "--role", "no such role")).To(HavePrefix("Error: there is no ProvisionedRole \"no such role\": say "))
+		Expect(root.refused(ctx, "who", "--provider", "nosuch")).To(Equal("Error: there is no IdentityProvider \"nosuch\", nor a user of one\n"))
 		Expect(root.refused(ctx, "who", "--state", "Asleep")).To(ContainSubstring("want Active, Suspended, Deprovisioned"))
 		Expect(root.refused(ctx, "who", "-o", "xml")).To(ContainSubstring("want json or yaml"))
 	})
@@ -223,11 +222,7 @@ spec: {userName: aud@staff.example.com}
 			{[]string{"level", name, "A"}, []string{"Auditor", "Administrator"}},
 			{[]string{"release", "role", ""}, []string{role + "\tLife Devs"}},
 		} {
-			var out, errOut bytes.Buffer
-			code := execute(ctx, genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &out, ErrOut: &errOut},
-				append([]string{"__complete", "--kubeconfig", root.kubeconfig}, test.args...))
-			Expect(code).To(Equal(0), errOut.String())
-			Expect(strings.Split(out.String(), "\n")).To(ContainElements(test.want), "%v", test.args)
+			Expect(strings.Split(root.complete(ctx, test.args...), "\n")).To(ContainElements(test.want), "%v", test.args)
 		}
 	})
 

@@ -14,11 +14,6 @@ import (
 // the user; -o json has them all.
 const shownFar = 5
 
-// lines collects text; what is written to it can't fail before it is printed.
-type lines struct{ strings.Builder }
-
-func (l *lines) addf(format string, args ...any) { fmt.Fprintf(l, format+"\n", args...) }
-
 func printAccount(w io.Writer, a explain.Account) error {
 	var l lines
 	manager := fmt.Sprintf("identity provider %q", a.Provider)
@@ -33,11 +28,11 @@ func printAccount(w io.Writer, a explain.Account) error {
 	}
 	switch {
 	case len(a.Roles) == 0:
-		l.addf("\nHolds no role.")
+		l.paragraphf("Holds no role.")
 	case a.Bound:
-		l.addf("\nHolds:")
+		l.paragraphf("Holds:")
 	default:
-		l.addf("\nWould hold, and nothing of it is bound:")
+		l.paragraphf("Would hold, and nothing of it is bound:")
 	}
 	for _, r := range a.Roles {
 		l.addf("  %s", r.Name)
@@ -46,7 +41,7 @@ func printAccount(w io.Writer, a explain.Account) error {
 		}
 	}
 	if len(a.Withheld) > 0 {
-		l.addf("\nDoes not count:")
+		l.paragraphf("Does not count:")
 	}
 	for _, r := range a.Withheld {
 		l.addf("  %s", r.Name)
@@ -61,7 +56,7 @@ func printAccount(w io.Writer, a explain.Account) error {
 
 func (l *lines) notes(notes []string) {
 	if len(notes) > 0 {
-		l.addf("")
+		fmt.Fprintln(l)
 	}
 	for _, n := range notes {
 		l.addf("Note: %s", strings.TrimSpace(n))
@@ -75,7 +70,7 @@ func printAnswer(w io.Writer, a *explain.Answer) error {
 		writePath(&l, p)
 	}
 	if len(a.Partly) > 0 {
-		l.addf("\nNot in the whole cluster, but in single namespaces:")
+		l.paragraphf("Not in the whole cluster, but in single namespaces:")
 		for _, p := range a.Partly {
 			writePath(&l, p)
 		}
@@ -107,18 +102,18 @@ func writeVerdict(l *lines, a *explain.Answer) {
 func writePath(l *lines, p explain.Path) {
 	switch p.Origin {
 	case explain.OriginRole:
-		l.addf("\nBy role %s:", p.Role)
+		l.paragraphf("By role %s:", p.Role)
 		for _, s := range p.Sources {
 			l.addf("  held by    %s", explain.HeldWords(s))
 		}
 	case explain.OriginLevel:
-		l.addf("\nBy permission level %s:", p.Level)
+		l.paragraphf("By permission level %s:", p.Level)
 	case explain.OriginNamesake:
-		l.addf("\nNot theirs, but that of ProvisionedUser %s, who has the same name towards the API server in force:", p.Namesake)
+		l.paragraphf("Not theirs, but that of ProvisionedUser %s, who has the same name towards the API server in force:", p.Namesake)
 	case explain.OriginStale:
-		l.addf("\nBy a binding that the user holds no role or level for; it is about to be withdrawn if the manager runs:")
+		l.paragraphf("By a binding that the user holds no role or level for; it is about to be withdrawn if the manager runs:")
 	default:
-		l.addf("\nNot by Rollcall, but by a binding that somebody else made:")
+		l.paragraphf("Not by Rollcall, but by a binding that somebody else made:")
 	}
 	if p.AccessRule != "" {
 		l.addf("  rule       AccessRule %s", p.AccessRule)
@@ -135,7 +130,11 @@ func writePath(l *lines, p explain.Path) {
 // way, and all but a few where there is none.
 func writeGaps(l *lines, a *explain.Answer) {
 	if len(a.Gaps)+len(a.Paths)+len(a.Partly) == 0 {
-		l.addf("\nNo AccessRule gives it to any role.")
+		if a.Incomplete {
+			l.paragraphf("Nothing that you may read says why.")
+			return
+		}
+		l.paragraphf("No AccessRule gives it to any role.")
 		return
 	}
 	far, shown := 0, 0
@@ -149,7 +148,7 @@ func writeGaps(l *lines, a *explain.Answer) {
 			}
 		}
 		if shown++; shown == 1 {
-			l.addf("\nWould give it, and does not:")
+			l.paragraphf("Would give it, and does not:")
 		}
 		writeGap(l, g)
 	}

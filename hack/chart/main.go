@@ -1,6 +1,6 @@
 // Command chart writes those templates of the Helm chart that have their source in
-// config/: the kinds, the manager's rights, the webhooks, the admission policies and
-// the alerts. What differs between installations is put in as template actions; the
+// config/: the kinds, the manager's rights, the webhooks, the admission policies, the
+// alerts and the dashboard. What differs between installations is put in as template actions; the
 // rest is copied, so that the chart and kustomize can't drift apart.
 //
 // With --check it writes nothing and fails if a template is not what it would write.
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -31,26 +32,36 @@ func main() {
 }
 
 func run(root string, check bool) error {
-	templates, err := generate(os.DirFS(filepath.Join(root, "config")))
+	config := os.DirFS(filepath.Join(root, "config"))
+	templates, err := generate(config)
 	if err != nil {
 		return err
 	}
-	dir := filepath.Join(root, "charts", "rollcall", "templates")
+	chart := filepath.Join(root, "charts", "rollcall")
+	dir := filepath.Join(chart, "templates")
+	write := write
+	if check {
+		write = compare
+	}
 	var errs []error
 	for path, text := range templates {
-		path := filepath.Join(dir, filepath.FromSlash(path))
-		if check {
-			errs = append(errs, compare(path, text))
-			continue
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		errs = append(errs, write(filepath.Join(dir, filepath.FromSlash(path)), text))
+	}
+	for from, to := range copies {
+		text, err := fs.ReadFile(config, from)
+		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(path, text, 0o644); err != nil {
-			return err
-		}
+		errs = append(errs, write(filepath.Join(chart, filepath.FromSlash(to)), text))
 	}
 	return errors.Join(append(errs, leftovers(dir, templates))...)
+}
+
+func write(path string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0o644)
 }
 
 func compare(path string, want []byte) error {

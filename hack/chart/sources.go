@@ -32,6 +32,11 @@ var sources = []source{
 	{pattern: "prometheus/rules.yaml", folder: "prometheus", when: monitors, edits: []edit{ruleLabels}},
 }
 
+// copies are files of config/ that the chart has as they are, by their path in it.
+var copies = map[string]string{
+	"grafana/rollcall.json": "dashboards/rollcall.json",
+}
+
 const (
 	selfSigned = `eq .Values.certificates.mode "selfSigned"`
 	monitors   = `include "rollcall.monitors" (dict "root" . "wanted" .Values.metrics.prometheusRule.enabled "kind" "PrometheusRule")`

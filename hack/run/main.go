@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -59,6 +60,9 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	if !filepath.IsAbs(o.dir) {
 		o.dir = filepath.Join(root, o.dir)
 	}
+	if err := free(ctx, o.scimPort); err != nil {
+		return err
+	}
 	c, err := cluster.Start(ctx, cluster.Options{
 		Dir:                   o.dir,
 		KubeControllerManager: true,
@@ -104,6 +108,16 @@ func run(ctx context.Context, o options, out io.Writer) (err error) {
 	case <-m.Done():
 		return fmt.Errorf("the manager ended by itself; see %s", m.LogPath())
 	}
+}
+
+// free says before anything is started what the end of a log would tell later.
+func free(ctx context.Context, port int) error {
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("the SCIM endpoint can't have %s: %w: stop what has it, or choose another port: go run ./hack/run --scim-port 18080", address, err)
+	}
+	return l.Close()
 }
 
 // unlessInterrupted: who presses Ctrl-C during the start knows why it failed.

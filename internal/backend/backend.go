@@ -68,7 +68,10 @@ func (b *Backend) Directory(ctx context.Context, provider string) (scim.Director
 // Authenticate implements server.Backend.
 func (b *Backend) Authenticate(ctx context.Context, provider, presented string) (string, error) {
 	id, err := b.tokens.Authenticate(ctx, provider, presented)
-	if errors.Is(err, token.ErrUnauthenticated) {
+	switch {
+	case errors.Is(err, token.ErrExpired):
+		return "", server.ErrExpired
+	case errors.Is(err, token.ErrUnauthenticated):
 		return "", server.ErrUnauthenticated
 	}
 	return id, err

@@ -321,6 +321,7 @@ func (d *Directory) deleteRole(ctx context.Context, role *v1alpha1.ProvisionedRo
 		err := d.doubtful(role, d.client.Delete(ctx, role.DeepCopy(), as))
 		switch {
 		case err == nil:
+			d.told(ctx, role, nil)
 			if err = d.await(ctx, role); err != nil {
 				d.unsettled.add(role, false)
 			}

@@ -242,6 +242,7 @@ func (d *Directory) setMembership(ctx context.Context, u *v1alpha1.ProvisionedUs
 	if err != nil {
 		return nil, fmt.Errorf("encode a membership: %w", err)
 	}
+	tell := d.tellMembership(ctx, u, roleID, member)
 	written := &v1alpha1.ProvisionedUser{}
 	written.Name = u.Name
 	var pace backoff
@@ -250,6 +251,9 @@ func (d *Directory) setMembership(ctx context.Context, u *v1alpha1.ProvisionedUs
 		switch {
 		case apierrors.IsNotFound(err):
 			return nil, nil
+		case err == nil:
+			tell()
+			return written, nil
 		case !apierrors.IsConflict(err) && !apierrors.IsInvalid(err):
 			return written, explain(err, "change a membership of %s", u.Name)
 		}

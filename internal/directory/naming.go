@@ -77,6 +77,7 @@ func create[T client.Object](ctx context.Context, d *Directory, object T, names 
 		object.SetName(name)
 		err = d.doubtful(object, d.client.Create(ctx, object))
 		if err == nil {
+			d.told(ctx, nil, object)
 			return d.settle(ctx, object)
 		}
 		if !apierrors.IsAlreadyExists(err) {

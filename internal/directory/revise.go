@@ -53,6 +53,7 @@ func revise[T client.Object](ctx context.Context, d *Directory, current T, r rev
 		}
 		written, err := patch(ctx, d, current, mergeDiff(before, after), next.GetAnnotations())
 		if err == nil {
+			d.told(ctx, current, written)
 			return written, d.settle(ctx, written)
 		}
 		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {

@@ -5,4 +5,7 @@
 // identity of a holder begins with its address. A leader that has been frozen, or
 // cut off, stops answering before anybody else can have taken its place: it counts
 // from the beginning of its last renewal, by its own clock alone.
+//
+// A request has one id on its way: the replica that takes it makes it, and tells the
+// leader, together with the client's address.
 package leader

@@ -34,8 +34,8 @@ func (t *forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 		if t.front.Leads() {
 			return nil, errLeads
 		}
-		if address, until, ok := t.front.lease.Leader(); ok {
-			response, untouched, err := t.send(r, address, until, body)
+		if holder, until := t.front.lease.other(); addressOf(holder) != "" {
+			response, untouched, err := t.send(r, holder, until, body) //nolint:contextcheck // it has that of the request as it came
 			if !untouched {
 				return response, err
 			}
@@ -61,7 +61,7 @@ var (
 
 // send says untouched when certainly nobody has worked on the request, and the error
 // why.
-func (t *forwarder) send(r *http.Request, address string, until <-chan struct{}, body *unread) (response *http.Response, untouched bool, err error) {
+func (t *forwarder) send(r *http.Request, holder string, until <-chan struct{}, body *unread) (response *http.Response, untouched bool, err error) {
 	ctx, cancel := context.WithCancelCause(received(r).Context())
 	go func() {
 		select {
@@ -75,7 +75,8 @@ func (t *forwarder) send(r *http.Request, address string, until <-chan struct{},
 	out := r.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}))
-	out.URL.Host = address
+	out.URL.Host = addressOf(holder)
+	handOver(out, holder)
 	body.attach(out)
 	response, err = t.peers.RoundTrip(out)
 	switch {

@@ -23,9 +23,6 @@ const (
 	retryAfter = 5 * time.Second
 	// maxForwarded bounds the requests that are handed over, or wait for it, at once.
 	maxForwarded = 256
-	// handedOver marks a request from another replica, which is handed to nobody
-	// else: two that take each other for the leader would never end.
-	handedOver = "Rollcall-Handed-Over"
 )
 
 // Front takes SCIM requests on every replica.
@@ -51,9 +48,13 @@ func NewFront(lease *Lease, local http.Handler, peers Peers, log *slog.Logger) *
 	}
 	f := &Front{lease: lease, local: local, log: log, held: make(chan struct{}, maxForwarded), patience: patience}
 	f.proxy = &httputil.ReverseProxy{
-		Transport:    &forwarder{front: f, peers: peers.transport},
+		Transport:    &forwarder{front: f, peers: peers.through},
 		ErrorHandler: f.failed,
 		ErrorLog:     slog.NewLogLogger(log.Handler(), slog.LevelInfo),
+		ModifyResponse: func(*http.Response) error {
+			handovers.WithLabelValues(resultAnswered).Inc()
+			return nil
+		},
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.Host = peers.scheme(), r.In.Host
 			// What the proxy in front of us said stays as it is, for whoever trusts it.
@@ -65,7 +66,7 @@ func NewFront(lease *Lease, local http.Handler, peers Peers, log *slog.Logger) *
 			// They would let the transport send a request twice of its own accord.
 			r.Out.Header.Del("Idempotency-Key")
 			r.Out.Header.Del("X-Idempotency-Key")
-			r.Out.Header.Set(handedOver, "1")
+			clearHandOver(r.Out.Header)
 		},
 	}
 	return f
@@ -81,14 +82,18 @@ func (f *Front) holds() bool { return f.lease == nil || f.lease.Leads() }
 
 // ServeHTTP implements http.Handler.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	fromReplica := r.Header.Get(handedOver) != ""
+	ctx, from := f.takeOver(r)
+	r = r.WithContext(ctx) //nolint:contextcheck // takeOver has made it of the request's own
+	r.RemoteAddr = from
 	r, end := f.work.begin(r)
 	defer end()
 	switch {
 	case f.Leads():
 		f.answer(w, r)
 		return
-	case r.Header.Get(handedOver) != "":
-		server.Refuse(w, &scim.Error{Status: http.StatusMisdirectedRequest, Detail: "this replica does not lead"})
+	case fromReplica:
+		server.Refuse(w, r, &scim.Error{Status: http.StatusMisdirectedRequest, Detail: "this replica does not lead"})
 		return
 	case f.lease != nil && f.lease.Lost():
 		// What comes out of its sockets when it thaws may have been given up and done
@@ -98,18 +103,19 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	waiting, err := receive(r)
 	if err != nil {
-		server.Refuse(w, scim.BadRequest(scim.InvalidSyntax, "the body did not arrive in full"))
+		server.Refuse(w, r, scim.BadRequest(scim.InvalidSyntax, "the body did not arrive in full"))
 		return
 	}
 	select {
 	case f.held <- struct{}{}:
 		defer func() { <-f.held }()
 	default:
+		handovers.WithLabelValues(resultRefused).Inc()
 		// Not in the log, which whoever sends so many could flood.
-		server.Refuse(w, scim.Unavailable(retryAfter, errors.New("too many requests wait for the leader")))
+		server.Refuse(w, r, scim.Unavailable(retryAfter, errors.New("too many requests wait for the leader")))
 		return
 	}
-	f.proxy.ServeHTTP(w, waiting.WithContext(context.WithValue(r.Context(), waitingKey{}, waiting)))
+	f.proxy.ServeHTTP(w, waiting.WithContext(context.WithValue(ctx, waitingKey{}, waiting))) //nolint:contextcheck // as above
 }
 
 // answer works on a request here.
@@ -120,16 +126,18 @@ func (f *Front) answer(w http.ResponseWriter, r *http.Request) {
 // failed answers a request that could not be handed over.
 func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errLeads) {
+		handovers.WithLabelValues(resultKept).Inc()
 		f.answer(w, received(r).Request)
 		return
 	}
-	f.refuse(w, r, err)
+	handovers.WithLabelValues(resultFailed).Inc()
+	f.refuse(w, received(r).Request, err)
 }
 
 func (f *Front) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	// The path may name somebody.
 	f.log.ErrorContext(r.Context(), "a SCIM request could not be answered", "method", r.Method, "error", err.Error())
-	server.Refuse(w, scim.Unavailable(retryAfter, err))
+	server.Refuse(w, r, scim.Unavailable(retryAfter, err))
 }
 
 var (

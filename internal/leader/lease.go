@@ -157,13 +157,19 @@ func (l *Lease) leads() bool {
 // Leader is the address of another replica that holds the lease; until is closed
 // when it does no longer.
 func (l *Lease) Leader() (address string, until <-chan struct{}, ok bool) {
+	holder, until := l.other()
+	address = addressOf(holder)
+	return address, until, address != ""
+}
+
+// other is the identity of another replica that holds the lease; empty for nobody.
+func (l *Lease) other() (holder string, until <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.holder == "" || l.holder == l.Identity() {
-		return "", nil, false
+	if l.holder == l.Identity() {
+		return "", nil
 	}
-	address = addressOf(l.holder)
-	return address, l.changed, address != ""
+	return l.holder, l.changed
 }
 
 // Heard is when the API server last said who leads; zero for never.

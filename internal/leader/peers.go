@@ -23,7 +23,9 @@ const (
 // Peers reaches other replicas.
 type Peers struct {
 	transport *http.Transport
-	dialer    *net.Dialer
+	// through takes the requests; the transport, or what sends by it.
+	through http.RoundTripper
+	dialer  *net.Dialer
 }
 
 // NewPeers reaches replicas that serve as this one does. certificate returns what this
@@ -50,7 +52,13 @@ func NewPeers(certificate func() (*tls.Certificate, error)) Peers {
 			VerifyConnection:   func(s tls.ConnectionState) error { return verify(s, certificate) },
 		}
 	}
-	return Peers{transport, dialer}
+	return Peers{transport: transport, through: transport, dialer: dialer}
+}
+
+// Wrap returns the same peers, with all requests to them going through something.
+func (p Peers) Wrap(through func(http.RoundTripper) http.RoundTripper) Peers {
+	p.through = through(p.through)
+	return p
 }
 
 func (p Peers) scheme() string {

@@ -26,11 +26,13 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/controllers"
+	"github.com/rollcall-dev/rollcall/internal/audit"
 	"github.com/rollcall-dev/rollcall/internal/backend"
 	"github.com/rollcall-dev/rollcall/internal/directory"
 	"github.com/rollcall-dev/rollcall/internal/index"
 	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/internal/token"
+	"github.com/rollcall-dev/rollcall/internal/tracing"
 	"github.com/rollcall-dev/rollcall/scim/server"
 )
 
@@ -49,8 +51,15 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 	if err != nil {
 		return nil, err
 	}
+	tracer, err := tracing.Start(ctx, o.Tracing, slog.New(logr.ToSlogHandler(ctrl.Log.WithName("tracing"))))
+	if err != nil {
+		return nil, err
+	}
+	config = rest.CopyConfig(config)
+	if tracer != nil {
+		config.Wrap(tracer.Cluster)
+	}
 	if lease != nil {
-		config = rest.CopyConfig(config)
 		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return leader.Fence(lease, next) })
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
@@ -81,6 +90,11 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		return nil, err
 	}
 
+	for _, c := range Collectors(o) {
+		if err := metrics.Registry.Register(c); err != nil {
+			return nil, fmt.Errorf("register a metric: %w", err)
+		}
+	}
 	contacts := token.NewContacts()
 	if err := controllers.SetupWithManager(mgr, controllers.Options{
 		ExternalURL:   o.ExternalURL,
@@ -95,7 +109,7 @@ func New(ctx context.Context, config *rest.Config, o Options) (ctrl.Manager, err
 		return nil, err
 	}
 	return mgr, errors.Join(
-		addSCIM(ctx, mgr, o, lease, contacts),
+		addSCIM(ctx, mgr, o, lease, contacts, tracer),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 		addWebhooks(ctx, mgr, o),
 	)
@@ -119,8 +133,8 @@ func lockOf(lease *leader.Lease) resourcelock.Interface {
 
 // addSCIM adds the directories of all identity providers to the manager, and what
 // lets every replica take requests to them.
-func addSCIM(ctx context.Context, mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts) error {
-	handler, err := newDirectories(ctx, mgr, o, contacts)
+func addSCIM(ctx context.Context, mgr ctrl.Manager, o Options, lease *leader.Lease, contacts *token.Contacts, tracer *tracing.Tracer) error {
+	handler, err := newDirectories(ctx, mgr, o, contacts, tracer)
 	if err != nil {
 		return err
 	}
@@ -128,9 +142,9 @@ func addSCIM(ctx context.Context, mgr ctrl.Manager, o Options, lease *leader.Lea
 	if err != nil {
 		return err
 	}
-	peers := leader.NewPeers(certificates)
+	peers := leader.NewPeers(certificates).Wrap(tracer.Peers)
 	front := leader.NewFront(lease, handler, peers, scimLog(mgr))
-	scim := newSCIMServer(front, lease, peers, certificates, o.SCIMAddress)
+	scim := newSCIMServer(front, lease, peers, certificates, o.SCIMAddress, tracer)
 	return errors.Join(
 		mgr.Add(scim),
 		mgr.Add(&takeover{front: front, lease: lease, client: mgr.GetClient(), live: mgr.GetAPIReader(), cache: mgr.GetCache()}),
@@ -139,7 +153,7 @@ func addSCIM(ctx context.Context, mgr ctrl.Manager, o Options, lease *leader.Lea
 }
 
 // newDirectories is the SCIM protocol over what the cluster knows.
-func newDirectories(ctx context.Context, mgr ctrl.Manager, o Options, contacts *token.Contacts) (http.Handler, error) {
+func newDirectories(ctx context.Context, mgr ctrl.Manager, o Options, contacts *token.Contacts, tracer *tracing.Tracer) (http.Handler, error) {
 	// The directories' own client: a lookup waits for what they wrote, and not
 	// for what the reconcilers write.
 	consistent, err := client.New(mgr.GetConfig(), client.Options{
@@ -165,16 +179,35 @@ func newDirectories(ctx context.Context, mgr ctrl.Manager, o Options, contacts *
 			return nil, fmt.Errorf("watch tokens and identity providers: %w", err)
 		}
 	}
+	log := scimLog(mgr)
+	auditor, err := newAuditor(o, log)
+	if err != nil {
+		return nil, err
+	}
 	tokens := token.NewStore(mgr.GetCache(), o.Namespace, clock.RealClock{})
-	return server.New(backend.New(consistent, mgr.GetAPIReader(), tally, tokens), server.Options{
+	directories := tracer.Backend(backend.New(consistent, mgr.GetAPIReader(), tally, tokens))
+	return server.New(directories, server.Options{
 		ExternalURL:    o.ExternalURL,
 		TrustForwarded: o.TrustForwarded,
 		Registerer:     metrics.Registry,
-		Logger:         scimLog(mgr),
+		Logger:         log,
+		Auditor:        auditor,
 		OnContact:      contacts.Record,
 	}), nil
 }
 
 func scimLog(mgr ctrl.Manager) *slog.Logger {
 	return slog.New(logr.ToSlogHandler(mgr.GetLogger().WithName("scim")))
+}
+
+// newAuditor is the provisioning log; nil for none.
+func newAuditor(o Options, log *slog.Logger) (server.Auditor, error) {
+	if o.ProvisioningLog == "" {
+		return nil, nil //nolint:nilnil // see above
+	}
+	to, err := audit.Open(o.ProvisioningLog)
+	if err != nil {
+		return nil, err
+	}
+	return audit.New(to, audit.Options{Values: o.ProvisioningLogValues, Registerer: metrics.Registry, Logger: log}), nil
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/rollcall-dev/rollcall/internal/tracing"
 )
 
 // Options of the manager. Addresses are host:port; "0" switches the endpoint
@@ -47,6 +49,13 @@ type Options struct {
 	// the Secret that is mounted at WebhookCertDir, renews it, and tells the API
 	// server whom to trust.
 	SelfSigned bool
+	// ProvisioningLog is the file that gets an event for each SCIM write; "-" for the
+	// standard output, empty for none.
+	ProvisioningLog string
+	// ProvisioningLogValues puts personal data into these events.
+	ProvisioningLogValues bool
+	// Tracing says which requests are traced, and who is told.
+	Tracing tracing.Options
 	// AttachmentRetention is how long a RoleAttachment is kept after its end.
 	AttachmentRetention time.Duration
 	// AuthorRecheck is how often the authors of AccessRules are asked about.
@@ -76,6 +85,15 @@ func (o *Options) BindFlags(fs *flag.FlagSet) {
 		"folder with tls.crt and tls.key for the admission webhooks")
 	fs.BoolVar(&o.SelfSigned, "self-signed-certificates", false,
 		"make and renew the certificate of the admission webhooks, in the Secret rollcall-webhook; otherwise somebody else has to, such as cert-manager")
+	fs.StringVar(&o.ProvisioningLog, "provisioning-log", "-",
+		`file that gets an event for each SCIM write, as a line of JSON; "-" for the standard output, empty for none`)
+	fs.BoolVar(&o.ProvisioningLogValues, "provisioning-log-values", false,
+		"put values into the provisioning log: names, e-mail addresses and other personal data")
+	fs.StringVar(&o.Tracing.Endpoint, "otlp-endpoint", "",
+		"base URL of an OpenTelemetry collector that gets traces of SCIM requests, such as http://collector:4318; by default $OTEL_EXPORTER_OTLP_ENDPOINT, or nothing is traced")
+	fs.Float64Var(&o.Tracing.Ratio, "trace-sampling-ratio", 1, "part of the SCIM requests that is traced, from 0 to 1")
+	fs.BoolVar(&o.Tracing.TrustClients, "trust-traceparent", false,
+		"believe the traceparent header of SCIM clients, and trace what they do; only behind a proxy that sets it")
 	fs.DurationVar(&o.AttachmentRetention, "expired-attachment-retention", 720*time.Hour,
 		"how long a RoleAttachment is kept after its expiresAt")
 	fs.DurationVar(&o.AuthorRecheck, "author-recheck-interval", time.Minute,
@@ -88,6 +106,9 @@ func (o *Options) validate() error {
 	}
 	if o.AttachmentRetention <= 0 {
 		return fmt.Errorf("--expired-attachment-retention %s: want more than nothing, such as 720h", o.AttachmentRetention)
+	}
+	if err := o.Tracing.Validate(); err != nil {
+		return err
 	}
 	if o.AuthorRecheck < time.Second {
 		return fmt.Errorf("--author-recheck-interval %s: want a second or more, such as 1m", o.AuthorRecheck)

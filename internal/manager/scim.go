@@ -14,9 +14,11 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/rollcall-dev/rollcall/internal/leader"
+	"github.com/rollcall-dev/rollcall/internal/tracing"
 	"github.com/rollcall-dev/rollcall/scim/server"
 )
 
@@ -58,6 +60,7 @@ type scimServer struct {
 	front     *leader.Front
 	lease     *leader.Lease
 	peers     leader.Peers
+	tracer    *tracing.Tracer
 	listening atomic.Bool
 
 	mu sync.Mutex
@@ -70,8 +73,8 @@ var (
 	_ manager.LeaderElectionRunnable = (*scimServer)(nil)
 )
 
-func newSCIMServer(front *leader.Front, lease *leader.Lease, peers leader.Peers, c certificates, address string) *scimServer {
-	s := server.NewHTTPServer(front)
+func newSCIMServer(front *leader.Front, lease *leader.Lease, peers leader.Peers, c certificates, address string, tracer *tracing.Tracer) *scimServer {
+	s := server.NewHTTPServer(tracer.Handler(front, front.Vouched))
 	s.Addr = address
 	if c == nil {
 		s.TLSConfig = nil
@@ -80,7 +83,7 @@ func newSCIMServer(front *leader.Front, lease *leader.Lease, peers leader.Peers,
 		// SCIM clients speak HTTP/1.1, for which the limits of the server are made.
 		s.TLSConfig.NextProtos = []string{"http/1.1"}
 	}
-	return &scimServer{server: s, front: front, lease: lease, peers: peers}
+	return &scimServer{server: s, front: front, lease: lease, peers: peers, tracer: tracer}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
@@ -97,13 +100,18 @@ func (s *scimServer) Start(ctx context.Context) error {
 	}
 	s.listening.Store(true)
 	defer s.listening.Store(false)
+	defer func() {
+		if err := s.tracer.Stop(ctx); err != nil {
+			log.FromContext(ctx).Error(err, "Traces are lost")
+		}
+	}()
 	served := make(chan error, 1)
 	go func() { served <- s.server.Serve(listener) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve SCIM requests: %w", err)
 	case <-ctx.Done():
-		s.stop()
+		s.stop(ctx)
 		return nil
 	}
 }
@@ -111,8 +119,8 @@ func (s *scimServer) Start(ctx context.Context) error {
 // stop answers what is worked on. The lease is kept until then, so it doesn't wait for
 // connections on which nothing has come, or not all of a request: their clients lose
 // nothing but the connection.
-func (s *scimServer) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), scimShutdown)
+func (s *scimServer) stop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), scimShutdown)
 	defer cancel()
 	go func() {
 		s.front.Settle(ctx)

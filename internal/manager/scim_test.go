@@ -21,7 +21,7 @@ func serve(t *testing.T, local http.HandlerFunc) (address string, stop func()) {
 	free.Close()
 	front := leader.NewFront(nil, local, leader.NewPeers(nil), nil)
 	front.SetReady(true)
-	s := newSCIMServer(front, nil, leader.NewPeers(nil), nil, address)
+	s := newSCIMServer(front, nil, leader.NewPeers(nil), nil, address, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.Start(ctx) }()

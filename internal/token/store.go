@@ -17,8 +17,12 @@ import (
 // +kubebuilder:rbac:groups="",resources=secrets,namespace=rollcall-system,verbs=get;list;watch
 
 // ErrUnauthenticated says that a token is not good: malformed, unknown, expired,
-// revoked, or another provider's. It never says which.
+// revoked, or another provider's.
 var ErrUnauthenticated = errors.New("unauthenticated")
+
+// ErrExpired is an ErrUnauthenticated that whoever presents the token must not be
+// told of: the token was good once.
+var ErrExpired = fmt.Errorf("%w: the token has expired", ErrUnauthenticated)
 
 // Store checks tokens against the Secrets in the cache: a token works as soon as
 // its Secret is there, and no longer than that.
@@ -53,8 +57,11 @@ func (s *Store) Authenticate(ctx context.Context, provider, presented string) (t
 			continue
 		}
 		same := subtle.ConstantTimeCompare(r.digest[:], digest[:]) == 1
-		if same && now.Before(r.ExpiresAt) {
+		switch {
+		case same && now.Before(r.ExpiresAt):
 			return r.ID, nil
+		case same:
+			return "", ErrExpired
 		}
 	}
 	return "", ErrUnauthenticated

@@ -109,6 +109,9 @@ type Record struct {
 
 var validID = regexp.MustCompile(`^[0-9a-f]{10}$`)
 
+// ValidID says whether a token could have this id.
+func ValidID(id string) bool { return validID.MatchString(id) }
+
 // FromSecret reads a token's Secret. A Secret that says anything unclear is an
 // error, and the token is not good.
 func FromSecret(s *corev1.Secret) (Record, error) {

@@ -93,7 +93,7 @@ func TestAuthenticate(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			clock.SetTime(start.Add(tc.at))
 			got, err := store.Authenticate(t.Context(), "entra", tc.presented)
-			if got != tc.want || (tc.want == "") != errors.Is(err, ErrUnauthenticated) {
+			if got != tc.want || (tc.want == "") != errors.Is(err, ErrUnauthenticated) || errors.Is(err, ErrExpired) != strings.HasPrefix(tc.name, "over at its end") {
 				t.Errorf("got %q, %v, want %q", got, err, tc.want)
 			}
 		})

@@ -53,6 +53,8 @@ func TestDirectory(t *testing.T, newDir func() scim.Directory) {
 		{"a user's version is that of what the client sees (RFC 7644 3.14)", userVersions},
 		{"a group's version is that of its members too (RFC 7644 3.14)", groupVersions},
 		{"a write for another version writes nothing (RFC 7644 3.14)", matched},
+		{"the trail of a user tells what was stored", userTrail},
+		{"the trail of a group tells who joined and left", groupTrail},
 		{"whatever doesn't exist is NotFound", notFound},
 		{"concurrent creates of one userName make one user", concurrentCreates},
 		{"concurrent updates of one user lose nothing (fact 62)", concurrentUpdates},

@@ -43,7 +43,10 @@ type Directory struct {
 
 var _ scim.Directory = (*Directory)(nil)
 
-type tombstone struct{ id, created string }
+type tombstone struct {
+	id, created string
+	resource    scim.Resource
+}
 
 // collection is the resources of one type, without groups or members.
 type collection struct {
@@ -76,7 +79,7 @@ func newCollection(rt *schema.ResourceType, key string) collection {
 }
 
 // CreateUser implements scim.Directory.
-func (d *Directory) CreateUser(_ context.Context, user scim.Resource) (scim.Resource, error) {
+func (d *Directory) CreateUser(ctx context.Context, user scim.Resource) (scim.Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	id, now := uuid.NewString(), d.birth()
@@ -88,9 +91,12 @@ func (d *Directory) CreateUser(_ context.Context, user scim.Resource) (scim.Reso
 	if err := d.create(&d.users, user, id, created, now); err != nil {
 		return nil, err
 	}
+	made := scim.Change{Action: scim.Created, After: d.users.byID[id].resource}
 	if back {
+		made.Action, made.Before = scim.Restored, old.resource
 		delete(d.tombstones, user.String("externalId"))
 	}
+	d.wrote(ctx, &d.users, made)
 	return d.user(d.users.byID[id]), nil
 }
 
@@ -113,7 +119,7 @@ func (d *Directory) Users(_ context.Context, q scim.Query) (scim.Page, error) {
 }
 
 // UpdateUser implements scim.Directory.
-func (d *Directory) UpdateUser(_ context.Context, id string, match scim.Match, mutate func(scim.Resource) (scim.Resource, error)) (scim.Resource, error) {
+func (d *Directory) UpdateUser(ctx context.Context, id string, match scim.Match, mutate func(scim.Resource) (scim.Resource, error)) (scim.Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, err := d.users.get(id)
@@ -127,14 +133,14 @@ func (d *Directory) UpdateUser(_ context.Context, id string, match scim.Match, m
 	if err != nil {
 		return nil, err
 	}
-	if err := d.replace(&d.users, s, next, "groups"); err != nil {
+	if err := d.replace(ctx, &d.users, s, next, "groups"); err != nil {
 		return nil, err
 	}
 	return d.user(s), nil
 }
 
 // DeleteUser implements scim.Directory.
-func (d *Directory) DeleteUser(_ context.Context, id string, match scim.Match) error {
+func (d *Directory) DeleteUser(ctx context.Context, id string, match scim.Match) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, err := d.users.get(id)
@@ -150,20 +156,22 @@ func (d *Directory) DeleteUser(_ context.Context, id string, match scim.Match) e
 	}
 	delete(d.memberOf, id)
 	if externalID := s.resource.String("externalId"); externalID != "" {
-		d.tombstones[externalID] = tombstone{id: id, created: created(s.resource)}
+		d.tombstones[externalID] = tombstone{id: id, created: created(s.resource), resource: s.resource}
 	}
+	d.wrote(ctx, &d.users, scim.Change{Action: scim.Deleted, Before: s.resource})
 	return nil
 }
 
 // CreateGroup implements scim.Directory.
-func (d *Directory) CreateGroup(_ context.Context, group scim.Resource, members []scim.Member) (scim.Resource, error) {
+func (d *Directory) CreateGroup(ctx context.Context, group scim.Resource, members []scim.Member) (scim.Resource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	id, now := uuid.NewString(), d.birth()
 	if err := d.create(&d.groups, group, id, now, now); err != nil {
 		return nil, err
 	}
-	d.change(id, scim.MemberChange{Add: members})
+	d.wrote(ctx, &d.groups, scim.Change{Action: scim.Created, After: d.groups.byID[id].resource})
+	d.change(ctx, id, scim.MemberChange{Add: members})
 	return d.groupWithMembers(d.groups.byID[id]), nil
 }
 
@@ -190,7 +198,7 @@ func (d *Directory) Groups(_ context.Context, q scim.Query) (scim.Page, error) {
 }
 
 // UpdateGroup implements scim.Directory.
-func (d *Directory) UpdateGroup(_ context.Context, id string, match scim.Match, withMembers bool,
+func (d *Directory) UpdateGroup(ctx context.Context, id string, match scim.Match, withMembers bool,
 	mutate func(scim.Resource, scim.CurrentMembers) (scim.Resource, scim.MemberChange, error),
 ) (scim.Resource, error) {
 	d.mu.Lock()
@@ -206,15 +214,15 @@ func (d *Directory) UpdateGroup(_ context.Context, id string, match scim.Match, 
 	if err != nil {
 		return nil, err
 	}
-	if err := d.replace(&d.groups, s, next, "members"); err != nil {
+	if err := d.replace(ctx, &d.groups, s, next, "members"); err != nil {
 		return nil, err
 	}
-	d.change(id, change)
+	d.change(ctx, id, change)
 	return d.show(withMembers)(s), nil
 }
 
 // DeleteGroup implements scim.Directory.
-func (d *Directory) DeleteGroup(_ context.Context, id string, match scim.Match) error {
+func (d *Directory) DeleteGroup(ctx context.Context, id string, match scim.Match) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, err := d.groups.get(id)
@@ -225,7 +233,10 @@ func (d *Directory) DeleteGroup(_ context.Context, id string, match scim.Match) 
 		return err
 	}
 	d.groups.remove(s)
-	d.change(id, scim.MemberChange{Reset: true})
+	d.wrote(ctx, &d.groups, scim.Change{Action: scim.Deleted, Before: s.resource})
+	for member := range d.members[id] {
+		delete(d.memberOf[member], id)
+	}
 	delete(d.members, id)
 	return nil
 }
@@ -243,7 +254,7 @@ func (d *Directory) create(c *collection, resource scim.Resource, id, created, m
 
 // replace stores next, unless it is what is stored already. computed is the
 // attribute that isn't stored.
-func (d *Directory) replace(c *collection, s *stored, next scim.Resource, computed string) error {
+func (d *Directory) replace(ctx context.Context, c *collection, s *stored, next scim.Resource, computed string) error {
 	next = next.Clone()
 	delete(next, computed)
 	next["id"], next["meta"] = s.resource["id"], s.resource.Clone()["meta"]
@@ -255,13 +266,23 @@ func (d *Directory) replace(c *collection, s *stored, next scim.Resource, comput
 	}
 	next["meta"].(map[string]any)["lastModified"] = d.timestamp()
 	c.remove(s)
+	before := s.resource
 	s.resource = next
 	c.add(s)
+	d.wrote(ctx, c, scim.Change{Action: scim.Updated, Before: before, After: next})
 	return nil
 }
 
+// wrote tells the trail of a change. Stored resources aren't changed in place.
+func (d *Directory) wrote(ctx context.Context, c *collection, change scim.Change) {
+	change.ID = cmp.Or(change.After.ID(), change.Before.ID())
+	change.Object = scim.Object{Kind: c.rt.Name, Name: change.ID, UID: change.ID}
+	scim.TrailOf(ctx).Wrote(change)
+}
+
 // change carries out a change of a group's members.
-func (d *Directory) change(group string, c scim.MemberChange) {
+func (d *Directory) change(ctx context.Context, group string, c scim.MemberChange) {
+	before := maps.Clone(d.members[group])
 	if c.Reset {
 		for id := range d.members[group] {
 			delete(d.memberOf[id], group)
@@ -276,6 +297,25 @@ func (d *Directory) change(group string, c scim.MemberChange) {
 		delete(d.members[group], id)
 		delete(d.memberOf[id], group)
 	}
+	for id := range d.members[group] {
+		if _, was := before[id]; !was {
+			scim.TrailOf(ctx).Joined(d.trailed(id))
+		}
+	}
+	for id := range before {
+		if _, is := d.members[group][id]; !is {
+			scim.TrailOf(ctx).Left(d.trailed(id))
+		}
+	}
+}
+
+// trailed is a member as a trail has it.
+func (d *Directory) trailed(id string) scim.Member {
+	m := scim.Member{ID: id}
+	if d.users.byID[id] != nil {
+		m.Type = schema.User.Name
+	}
+	return m
 }
 
 func put(m map[string]map[string]struct{}, key, value string) {

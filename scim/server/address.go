@@ -21,9 +21,8 @@ func (h *handler) baseURL(r *http.Request) string {
 	return scheme + "://" + r.Host
 }
 
-// clientAddress is the address that failed authentications are counted by: for
-// IPv6 the /64, of which one client has all addresses.
-func (h *handler) clientAddress(r *http.Request) string {
+// clientAddress is where a request comes from; the zero value if nobody knows.
+func (h *handler) clientAddress(r *http.Request) netip.Addr {
 	address := r.RemoteAddr
 	if h.options.TrustForwarded {
 		// The last one is the one that the proxy in front of us has seen.
@@ -36,11 +35,20 @@ func (h *handler) clientAddress(r *http.Request) string {
 	if err != nil {
 		withPort, err := netip.ParseAddrPort(address)
 		if err != nil {
-			return "unknown"
+			return netip.Addr{}
 		}
 		ip = withPort.Addr()
 	}
-	if ip = ip.Unmap().WithZone(""); ip.Is6() {
+	return ip.Unmap().WithZone("")
+}
+
+// clientNetwork is what failed authentications are counted by: for IPv6 the /64, of
+// which one client has all addresses.
+func clientNetwork(ip netip.Addr) string {
+	if !ip.IsValid() {
+		return "unknown"
+	}
+	if ip.Is6() {
 		if prefix, err := ip.Prefix(64); err == nil {
 			return prefix.String()
 		}

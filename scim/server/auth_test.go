@@ -73,7 +73,7 @@ func TestAuthentication(t *testing.T) {
 		now.Add(10)
 		attempt("/Users", "192.0.2.1").want(401)
 		attempt("/Users", "192.0.2.1").want(429)
-		s.wantMetrics("rollcall_scim_throttled_total", "counter", `rollcall_scim_throttled_total{reason="authentication"} 3`)
+		s.wantThrottled("authentication", 3)
 	})
 
 	t.Run("OnContact is told of authenticated requests", func(t *testing.T) {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/rollcall-dev/rollcall/scim"
 )
@@ -27,4 +28,7 @@ var (
 	// ErrUnauthenticated says that the token is none of the provider's: unknown,
 	// expired, revoked or another provider's.
 	ErrUnauthenticated = errors.New("unauthenticated")
+	// ErrExpired is an ErrUnauthenticated of a token that was good once. Metrics tell
+	// the two apart, and answers don't.
+	ErrExpired = fmt.Errorf("%w: the token has expired", ErrUnauthenticated)
 )

@@ -65,7 +65,7 @@ func doBulk(ctx context.Context, h *handler, x *exchange) (response, error) {
 		defer func() { <-h.bulks }()
 	default:
 		// Not to wait keeps room for other requests.
-		h.metrics.throttled.WithLabelValues("bulks").Inc()
+		h.metrics.throttled.WithLabelValues(limitBulks).Inc()
 		return response{}, &scim.Error{
 			Status: http.StatusServiceUnavailable, RetryAfter: retryBusy,
 			Detail: "too many bulk requests at once: try again later",
@@ -122,7 +122,7 @@ func (b *bulk) run(ctx context.Context, group []int) {
 
 // attempt does an operation; circular says that it needs some that need it.
 func (b *bulk) attempt(ctx context.Context, op *bulkOperation, circular bool) {
-	res := b.perform(ctx, op.x, func() (response, error) {
+	res := b.perform(ctx, op.x, func(ctx context.Context) (response, error) {
 		if ctx.Err() != nil {
 			return response{}, &scim.Error{
 				Status: http.StatusServiceUnavailable,
@@ -156,7 +156,7 @@ func (b *bulk) complete(ctx context.Context, op *bulkOperation) {
 	x.Request = requestOf(op.x.Request, http.MethodPut)
 	x.target.id, x.logID = op.created, op.created
 	put, err := x.target.operation(http.MethodPut)
-	res := b.perform(ctx, &x, func() (response, error) {
+	res := b.perform(ctx, &x, func(ctx context.Context) (response, error) {
 		if err != nil {
 			return response{}, err
 		}
@@ -173,12 +173,14 @@ func (b *bulk) complete(ctx context.Context, op *bulkOperation) {
 }
 
 // perform does what ServeHTTP does with a request that has been admitted.
-func (b *bulk) perform(ctx context.Context, x *exchange, do func() (response, error)) response {
+func (b *bulk) perform(ctx context.Context, x *exchange, do func(context.Context) (response, error)) response {
 	start := b.h.now()
-	res, err := b.h.protect(x, do)
+	ctx, audited := b.h.audited(ctx, x, start)
+	res, err := b.h.protect(x, func() (response, error) { return do(ctx) })
 	if err != nil {
 		res = b.h.failure(ctx, x, err)
 	}
+	audited(res)
 	b.h.record(ctx, x, res, b.h.now().Sub(start))
 	return res
 }

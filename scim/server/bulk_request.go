@@ -38,7 +38,7 @@ func (h *handler) parseBulk(x *exchange, body map[string]any) (*bulk, error) {
 		return nil, err
 	}
 	for i, e := range list {
-		op, err := parseBulkOperation(x, e)
+		op, err := parseBulkOperation(x, e, i)
 		if err != nil {
 			return nil, scim.BadRequest(scim.InvalidSyntax, "Operations[%d]: %s", i, err)
 		}
@@ -71,7 +71,7 @@ func failOnErrors(body map[string]any) (int, error) {
 
 // parseBulkOperation reads one element of Operations. The error is that of the
 // request as a whole.
-func parseBulkOperation(x *exchange, e any) (*bulkOperation, error) {
+func parseBulkOperation(x *exchange, e any, index int) (*bulkOperation, error) {
 	object, ok := e.(map[string]any)
 	if !ok {
 		return nil, errors.New("must be an object with method, path, bulkId and data")
@@ -89,10 +89,12 @@ func parseBulkOperation(x *exchange, e any) (*bulkOperation, error) {
 	sub := &exchange{
 		Request:   requestOf(x.Request, strings.ToUpper(fields["method"])),
 		id:        x.id,
+		client:    x.client,
 		provider:  x.provider,
 		tokenID:   x.tokenID,
 		directory: x.directory,
 		base:      x.base,
+		bulk:      &BulkOperation{Index: index, BulkID: fields["bulkId"]},
 	}
 	if v := fields["version"]; v != "" {
 		sub.Header.Set(ifMatch, v)

@@ -279,7 +279,7 @@ func TestBulkAsRequests(t *testing.T) {
 		if status := <-done; status != 200 {
 			t.Errorf("status %d: want 200", status)
 		}
-		s.wantMetrics("rollcall_scim_throttled_total", "counter", `rollcall_scim_throttled_total{reason="bulks"} 1`)
+		s.wantThrottled("bulks", 1)
 	})
 
 	t.Run("every operation is in metrics and log, under the request's id", func(t *testing.T) {

@@ -9,7 +9,8 @@
 // remembers nothing.
 //
 // It speaks to two interfaces: a Backend that knows providers and their tokens,
-// and the scim.Directory of one provider. It stores nothing itself.
+// and the scim.Directory of one provider. It stores nothing itself. An Auditor, if
+// there is one, is told of each write before the client is.
 //
 // A request passes, in this order: the cap on requests in flight, the look-up
 // of the provider (404), authentication (401), pause (503), the provider's rate
@@ -24,6 +25,6 @@
 //
 // Resources have versions, as weak entity tags: a GET with If-None-Match may be
 // answered 304, and a write with If-Match 412. A bulk request is its operations,
-// one after the other, each with its share of the rate limit, its metrics and its
-// line in the log; what they refer to in the same request is created first.
+// one after the other, each with its share of the rate limit, its metrics and the
+// auditor's attention; what they refer to in the same request is created first.
 package server

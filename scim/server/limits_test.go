@@ -154,7 +154,7 @@ func TestLimits(t *testing.T) {
 			t.Errorf("status %d: want 200", status)
 		}
 		s.do("GET", "/Users", "").want(200)
-		s.wantMetrics("rollcall_scim_throttled_total", "counter", `rollcall_scim_throttled_total{reason="in_flight"} 1`)
+		s.wantThrottled("in_flight", 1)
 	})
 
 	t.Run("fact 69: a request takes no longer than its timeout", func(t *testing.T) {

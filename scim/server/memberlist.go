@@ -74,7 +74,7 @@ func (h *handler) admitMemberList(ctx context.Context, x *exchange) error {
 		x.sent = func() { <-h.memberLists }
 		return nil
 	case <-ctx.Done():
-		h.metrics.throttled.WithLabelValues("member_lists").Inc()
+		h.metrics.throttled.WithLabelValues(limitMemberLists).Inc()
 		return &scim.Error{
 			Status: http.StatusServiceUnavailable, RetryAfter: retryBusy,
 			Detail: "too many lists of groups with members at once: try again later, or with excludedAttributes=members",

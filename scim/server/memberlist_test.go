@@ -94,7 +94,7 @@ func TestListsWithMembers(t *testing.T) {
 		<-d.entered
 		wantRetryAfter(t, s.do("GET", "/Groups", "").wantError(503, ""))
 		s.do("GET", "/Groups?excludedAttributes=members", "").want(200)
-		s.wantMetrics("rollcall_scim_throttled_total", "counter", `rollcall_scim_throttled_total{reason="member_lists"} 1`)
+		s.wantThrottled("member_lists", 1)
 		d.leave <- struct{}{}
 		if status := <-first; status != 200 {
 			t.Errorf("status %d: want 200", status)

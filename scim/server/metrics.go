@@ -25,7 +25,7 @@ type metrics struct {
 // newMetrics makes the metrics; without a registerer nobody reads them.
 func newMetrics(r prometheus.Registerer) *metrics {
 	f := promauto.With(r)
-	return &metrics{
+	m := &metrics{
 		requests: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_scim_requests_total",
 			Help: "SCIM requests by identity provider, method, resource and status code.",
@@ -45,8 +45,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		authFailures: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_scim_authentication_failures_total",
-			Help: "SCIM requests without a valid token, by the identity provider they were for.",
-		}, []string{"provider"}),
+			Help: "SCIM requests without a valid token, by the identity provider they were for and reason: missing, expired, or unknown, " +
+				"which a revoked one and another provider's are too.",
+		}, []string{"provider", "reason"}),
 		throttled: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_scim_throttled_total",
 			Help: "SCIM requests refused because of a limit: in_flight, bulks, member_lists, rate or authentication.",
@@ -60,7 +61,20 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Groups of several members that a request replaced by a single one. Some clients send this when they mean to add a member.",
 		}, []string{"provider"}),
 	}
+	for _, reason := range []string{limitInFlight, limitBulks, limitMemberLists, limitRate, limitAuthentication} {
+		m.throttled.WithLabelValues(reason) // a counter that isn't there can't be seen to rise
+	}
+	return m
 }
+
+// Limits, as values of a label.
+const (
+	limitInFlight       = "in_flight"
+	limitBulks          = "bulks"
+	limitMemberLists    = "member_lists"
+	limitRate           = "rate"
+	limitAuthentication = "authentication"
+)
 
 func (m *metrics) observe(x *exchange, res response, took time.Duration) {
 	verb, resource, code := methodLabel(x.Method), x.target.resource(), strconv.Itoa(res.status)

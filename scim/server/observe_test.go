@@ -128,12 +128,14 @@ func TestMetrics(t *testing.T) {
 	s.do("GET", s.http.URL+"/nobody-%ff/scim/v2/Users", "").want(404)
 	s.do("GET", "/Anything", "").want(404)
 	s.do("GET", "/Users", "", "Authorization", "").want(401)
+	s.do("GET", "/Users", "", "Authorization", "Bearer "+otherToken).want(401)
+	s.do("GET", "/Users", "", "Authorization", "Bearer "+expiredToken).want(401)
 	// The last request's metrics may come after its answer; all of them are there
 	// when the server has stopped.
 	s.http.Close()
 	s.wantMetrics("rollcall_scim_requests_total", "counter",
 		`rollcall_scim_requests_total{code="201",method="POST",provider="entra",resource="Users"} 1`,
-		`rollcall_scim_requests_total{code="401",method="GET",provider="entra",resource="Users"} 1`,
+		`rollcall_scim_requests_total{code="401",method="GET",provider="entra",resource="Users"} 3`,
 		`rollcall_scim_requests_total{code="404",method="GET",provider="",resource="Users"} 1`,
 		`rollcall_scim_requests_total{code="404",method="GET",provider="entra",resource=""} 1`,
 		`rollcall_scim_requests_total{code="404",method="GET",provider="entra",resource="Users"} 1`,
@@ -141,12 +143,16 @@ func TestMetrics(t *testing.T) {
 		`rollcall_scim_requests_total{code="409",method="POST",provider="entra",resource="Users"} 1`,
 	)
 	s.wantMetrics("rollcall_scim_errors_total", "counter",
-		`rollcall_scim_errors_total{code="401",provider="entra",scim_type=""} 1`,
+		`rollcall_scim_errors_total{code="401",provider="entra",scim_type=""} 3`,
 		`rollcall_scim_errors_total{code="404",provider="",scim_type=""} 1`,
 		`rollcall_scim_errors_total{code="404",provider="entra",scim_type=""} 2`,
 		`rollcall_scim_errors_total{code="405",provider="entra",scim_type=""} 1`,
 		`rollcall_scim_errors_total{code="409",provider="entra",scim_type="uniqueness"} 1`,
 	)
-	s.wantMetrics("rollcall_scim_authentication_failures_total", "counter", `rollcall_scim_authentication_failures_total{provider="entra"} 1`)
+	s.wantMetrics("rollcall_scim_authentication_failures_total", "counter",
+		`rollcall_scim_authentication_failures_total{provider="entra",reason="expired"} 1`,
+		`rollcall_scim_authentication_failures_total{provider="entra",reason="missing"} 1`,
+		`rollcall_scim_authentication_failures_total{provider="entra",reason="unknown"} 1`,
+	)
 	s.wantMetrics("rollcall_scim_requests_in_flight", "gauge", "rollcall_scim_requests_in_flight 0")
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,8 +28,9 @@ const (
 // response is an answer that is ready to be sent.
 type response struct {
 	status int
-	// scimType of an error, for metrics.
+	// scimType and detail of an error, for metrics and audit.
 	scimType scim.Type
+	detail   string
 	// header is nil when there is nothing special in it.
 	header http.Header
 	// body is JSON, or nil for none.
@@ -73,7 +73,7 @@ func (r response) write(w http.ResponseWriter, requestID string) {
 	for name, values := range r.header {
 		header[name] = values
 	}
-	header.Set("X-Request-Id", requestID)
+	header.Set(RequestIDHeader, requestID)
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	if r.body != nil {
@@ -111,7 +111,9 @@ func (h *handler) failure(ctx context.Context, x *exchange, err error) response 
 
 // Refuse answers a request with an error, before it has come to the server that New
 // makes.
-func Refuse(w http.ResponseWriter, e *scim.Error) { refusal(e).write(w, rand.Text()) }
+func Refuse(w http.ResponseWriter, r *http.Request, e *scim.Error) {
+	refusal(e).write(w, requestID(r.Context()))
+}
 
 // refusal is the SCIM message of an error (RFC 7644 section 3.12).
 func refusal(e *scim.Error) response {
@@ -135,7 +137,7 @@ func refusal(e *scim.Error) response {
 		// Strings always encode.
 		panic(err)
 	}
-	res.scimType = e.Type
+	res.scimType, res.detail = e.Type, detail
 	if e.RetryAfter > 0 {
 		// Whole seconds: Okta ignores a date.
 		res.set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
@@ -175,15 +177,10 @@ func internalError(requestID string) *scim.Error {
 	}
 }
 
-// record writes metrics, and a line for each write.
+// record writes metrics and, where nobody audits, a line for each write.
 func (h *handler) record(ctx context.Context, x *exchange, res response, took time.Duration) {
 	h.metrics.observe(x, res, took)
-	switch x.Method {
-	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-	default:
-		return
-	}
-	if x.tokenID == "" || x.target.search {
+	if h.options.Auditor != nil || !x.writes() || x.tokenID == "" {
 		return
 	}
 	h.log.InfoContext(ctx, "SCIM write", "request", x.id, "provider", x.provider, "token", x.tokenID,

@@ -125,6 +125,8 @@ var root = &endpoint{
 	search:     []method{{http.MethodPost, postSearch(schema.User, schema.Group)}},
 }
 
+const bulkName = "Bulk"
+
 // endpoints by lower-case name.
 var endpoints = map[string]*endpoint{
 	"users":  usersEndpoint,
@@ -145,7 +147,7 @@ var endpoints = map[string]*endpoint{
 	},
 	"me": {name: "Me", any: notImplemented},
 	"bulk": {
-		name:       "Bulk",
+		name:       bulkName,
 		collection: []method{{http.MethodPost, doBulk}},
 	},
 }
@@ -180,6 +182,11 @@ func (t target) operation(verb string) (operation, error) {
 	}
 	return nil, &methodError{allow: strings.Join(allowed, ", ")}
 }
+
+// Resource is the endpoint that a URL is for, as metrics and logs have it: Users,
+// Users/.search, Bulk and so on; empty for what is none. It holds nothing that a client
+// has made up.
+func Resource(u *url.URL) string { return parseTarget(u).resource() }
 
 // resource is the endpoint's name for metrics and logs.
 func (t target) resource() string {

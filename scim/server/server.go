@@ -2,11 +2,11 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -29,9 +29,11 @@ type Options struct {
 	Limits Limits
 	// Registerer takes the metrics; nil for none.
 	Registerer prometheus.Registerer
-	// Logger takes a line per write, and one per failure of the server; nil for
-	// none.
+	// Logger takes a line per failure of the server and, without an Auditor, one per
+	// write; nil for none.
 	Logger *slog.Logger
+	// Auditor is told of every write before its client is; nil for nobody.
+	Auditor Auditor
 	// OnContact is called for every authenticated request. It must be fast and
 	// safe for concurrent use.
 	OnContact func(provider, tokenID string, at time.Time)
@@ -93,7 +95,9 @@ type exchange struct {
 	*http.Request
 	w http.ResponseWriter
 	// id is the request id.
-	id     string
+	id string
+	// client is where it comes from.
+	client netip.Addr
 	target target
 	params params
 	// provider is empty until it is known to exist.
@@ -106,6 +110,8 @@ type exchange struct {
 	logID string
 	// decoded, if not nil, is the body, which has come within that of a bulk.
 	decoded map[string]any
+	// bulk, if not nil, is which operation of a bulk request this is.
+	bulk *BulkOperation
 	// sent, if not nil, is called when the answer has been sent.
 	sent func()
 }
@@ -113,7 +119,7 @@ type exchange struct {
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := h.now()
-	x := &exchange{Request: r, w: w, id: rand.Text(), target: parseTarget(r.URL)}
+	x := &exchange{Request: r, w: w, id: requestID(r.Context()), client: h.clientAddress(r), target: parseTarget(r.URL)}
 	x.logID = x.target.id
 	h.metrics.inFlight.Inc()
 	defer h.metrics.inFlight.Dec()
@@ -125,10 +131,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			x.sent()
 		}
 	}()
+	ctx, audited := h.audited(ctx, x, start)
 	res, err := h.guard(ctx, x)
 	if err != nil {
 		res = h.failure(ctx, x, err)
 	}
+	audited(res)
 	res.write(w, x.id)
 	h.record(ctx, x, res, h.now().Sub(start))
 }
@@ -138,7 +146,7 @@ func (h *handler) guard(ctx context.Context, x *exchange) (response, error) {
 	select {
 	case h.inFlight <- struct{}{}:
 	default:
-		h.metrics.throttled.WithLabelValues("in_flight").Inc()
+		h.metrics.throttled.WithLabelValues(limitInFlight).Inc()
 		return response{}, &scim.Error{
 			Status: http.StatusServiceUnavailable, RetryAfter: retryBusy,
 			Detail: "too many requests at once: try again later",
@@ -204,7 +212,7 @@ func (h *handler) admit(ctx context.Context, x *exchange) error {
 	token, _ := bearer(x.Header.Get("Authorization"))
 	tokenID, err := h.backend.Authenticate(ctx, x.provider, token)
 	if errors.Is(err, ErrUnauthenticated) {
-		return h.refuse(ctx, x)
+		return h.refuse(ctx, x, whyRefused(token, err))
 	}
 	if err != nil {
 		return fmt.Errorf("authenticate: %w", err)
@@ -229,27 +237,39 @@ func (h *handler) admit(ctx context.Context, x *exchange) error {
 // throttle counts for the provider's rate.
 func (h *handler) throttle(provider string) error {
 	if wait := h.providers.take(provider, h.now()); wait > 0 {
-		h.metrics.throttled.WithLabelValues("rate").Inc()
+		h.metrics.throttled.WithLabelValues(limitRate).Inc()
 		return tooMany(wait, "too many requests: try again later")
 	}
 	return nil
 }
 
-// refuse counts a failed authentication and returns its error. Clients with a
+// refuse counts a failed authentication by its reason and returns its error. Clients with a
 // good token never come here, even from the same address.
-func (h *handler) refuse(ctx context.Context, x *exchange) error {
-	h.metrics.authFailures.WithLabelValues(x.provider).Inc()
-	address := h.clientAddress(x.Request)
+func (h *handler) refuse(ctx context.Context, x *exchange, reason string) error {
+	h.metrics.authFailures.WithLabelValues(x.provider, reason).Inc()
+	address := clientNetwork(x.client)
 	if wait := h.failures.take(x.provider+" "+address, h.now()); wait > 0 {
-		h.metrics.throttled.WithLabelValues("authentication").Inc()
+		h.metrics.throttled.WithLabelValues(limitAuthentication).Inc()
 		return tooMany(wait, "too many failed authentications: try again later")
 	}
 	h.log.InfoContext(ctx, "refused a SCIM request without a valid token",
-		"request", x.id, "provider", x.provider, "address", address)
+		"request", x.id, "provider", x.provider, "address", address, "reason", reason)
 	return &scim.Error{
 		Status: http.StatusUnauthorized,
 		Detail: "the bearer token is missing, unknown, expired or revoked: the Secret Token must be one that was made here for this " +
 			"identity provider; tokens that the client issues itself are not accepted",
+	}
+}
+
+// whyRefused is why a token is none, in a word for metrics and logs.
+func whyRefused(token string, err error) string {
+	switch {
+	case token == "":
+		return "missing"
+	case errors.Is(err, ErrExpired):
+		return "expired"
+	default:
+		return "unknown"
 	}
 }
 

@@ -30,9 +30,10 @@ const (
 	errorURN      = "urn:ietf:params:scim:api:messages:2.0:Error"
 	listURN       = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
-	token      = "rollcall_good_token"
-	otherToken = "rollcall_other_token"
-	unknownID  = "00000000-0000-4000-8000-000000000000"
+	token        = "rollcall_good_token"
+	otherToken   = "rollcall_other_token"
+	expiredToken = "rollcall_expired_token"
+	unknownID    = "00000000-0000-4000-8000-000000000000"
 )
 
 // backend has the providers "entra" and "okta", and "paused", which is.
@@ -53,8 +54,11 @@ func (b *backend) Directory(_ context.Context, provider string) (scim.Directory,
 }
 
 func (b *backend) Authenticate(_ context.Context, provider, presented string) (string, error) {
-	if presented != "" && b.tokens[provider] == presented {
+	switch {
+	case presented != "" && b.tokens[provider] == presented:
 		return "id-of-" + provider, nil
+	case presented == expiredToken:
+		return "", fmt.Errorf("check: %w", server.ErrExpired)
 	}
 	return "", fmt.Errorf("check: %w", server.ErrUnauthenticated)
 }
@@ -346,4 +350,19 @@ func (s *service) wantMetrics(name, kind string, lines ...string) {
 	if err := testutil.GatherAndCompare(s.metrics, strings.NewReader(want), name); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// wantThrottled compares how many requests each limit has refused: n the given one,
+// and the others none.
+func (s *service) wantThrottled(limit string, n int) {
+	s.t.Helper()
+	var lines []string
+	for _, l := range []string{"authentication", "bulks", "in_flight", "member_lists", "rate"} {
+		count := 0
+		if l == limit {
+			count = n
+		}
+		lines = append(lines, fmt.Sprintf("rollcall_scim_throttled_total{reason=%q} %d", l, count))
+	}
+	s.wantMetrics("rollcall_scim_throttled_total", "counter", lines...)
 }

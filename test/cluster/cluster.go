@@ -60,7 +60,7 @@ type Cluster struct {
 	lock     *os.File // of a dir that outlives the cluster
 	binaries assets.Binaries
 
-	ca            *authority
+	ca            *Authority
 	etcdPort      int
 	apiServerPort int
 

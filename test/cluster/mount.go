@@ -49,7 +49,7 @@ func writeSecret(secret *corev1.Secret, dir string) error {
 	})
 	for _, name := range names {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path+"~", secret.Data[name], 0o644); err != nil { //nolint:gosec // as a kubelet does, for whoever the pod is
+		if err := os.WriteFile(path+"~", secret.Data[name], 0o644); err != nil {
 			return err
 		}
 		if err := os.Rename(path+"~", path); err != nil {

@@ -19,21 +19,23 @@ import (
 	"time"
 )
 
-// authority signs every certificate of the cluster: servers and users.
-type authority struct {
+// Authority signs certificates. Each cluster has one, for its servers and users; a
+// test may want others.
+type Authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
 	pem  []byte
 }
 
-func newAuthority() (*authority, error) {
+// NewAuthority makes an authority, which is good for a year.
+func NewAuthority(name string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "rollcall test cluster"},
+		Subject:               pkix.Name{CommonName: name},
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().AddDate(1, 0, 0),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
@@ -48,12 +50,30 @@ func newAuthority() (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &authority{cert: cert, key: key, pem: encode("CERTIFICATE", der)}, nil
+	return &Authority{cert: cert, key: key, pem: encode("CERTIFICATE", der)}, nil
 }
 
-// issue returns a certificate and its key as PEM. One with hosts is a server's,
-// one without is a user's: common name and organizations are user and groups.
-func (a *authority) issue(subject pkix.Name, hosts ...string) (cert, key []byte, err error) {
+// PEM is the authority's own certificate, for those who shall trust it.
+func (a *Authority) PEM() []byte { return a.pem }
+
+// ServerCertificate makes the certificate of a server, which ends at some time, maybe
+// a past one.
+func (a *Authority) ServerCertificate(end time.Time, hosts ...string) (tls.Certificate, error) {
+	cert, key, err := a.sign(pkix.Name{CommonName: hosts[0]}, end, hosts...)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
+}
+
+// issue returns a certificate and its key as PEM, which are good for a year.
+func (a *Authority) issue(subject pkix.Name, hosts ...string) (cert, key []byte, err error) {
+	return a.sign(subject, time.Now().AddDate(1, 0, 0), hosts...)
+}
+
+// sign returns a certificate and its key as PEM. One with hosts is a server's, one
+// without is a user's: common name and organizations are user and groups.
+func (a *Authority) sign(subject pkix.Name, end time.Time, hosts ...string) (cert, key []byte, err error) {
 	signer, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -62,11 +82,15 @@ func (a *authority) issue(subject pkix.Name, hosts ...string) (cert, key []byte,
 	if err != nil {
 		return nil, nil, err
 	}
+	start := time.Now().Add(-time.Hour)
+	if end.Before(time.Now()) {
+		start = end.Add(-time.Hour)
+	}
 	template := &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      subject,
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().AddDate(1, 0, 0),
+		NotBefore:    start,
+		NotAfter:     end,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
@@ -89,7 +113,7 @@ func (a *authority) issue(subject pkix.Name, hosts ...string) (cert, key []byte,
 	return encode("CERTIFICATE", der), encode("PRIVATE KEY", pkcs8), nil
 }
 
-func (a *authority) tls() *tls.Config {
+func (a *Authority) tls() *tls.Config {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}
@@ -104,7 +128,7 @@ func (c *Cluster) makeCertificates(context.Context) (err error) {
 	if err := os.MkdirAll(c.file("pki"), 0o700); err != nil {
 		return err
 	}
-	if c.ca, err = newAuthority(); err != nil {
+	if c.ca, err = NewAuthority("rollcall test cluster"); err != nil {
 		return err
 	}
 	// Service account tokens are signed with RSA by default everywhere else.

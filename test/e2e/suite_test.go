@@ -4,33 +4,23 @@ package e2e_test
 
 import (
 	"context"
-	"io"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/klog/v2"
 
 	"github.com/rollcall-dev/rollcall/test/cluster"
+	"github.com/rollcall-dev/rollcall/test/suite"
 	"github.com/rollcall-dev/rollcall/test/verdict"
 )
 
 const (
-	timeout  = 20 * time.Second
-	interval = 20 * time.Millisecond
+	timeout  = suite.Timeout
+	interval = suite.Interval
 )
 
-func TestEndToEnd(t *testing.T) {
-	// Client libraries have much to say about a server that comes and goes.
-	klog.SetOutput(io.Discard)
-	klog.LogToStderr(false)
-	SetDefaultEventuallyTimeout(timeout)
-	EnforceDefaultTimeoutsWhenUsingContexts()
-	SetDefaultEventuallyPollingInterval(interval)
-	RegisterFailHandler(Fail)
-	RunSpecs(t, "End to end")
-}
+func TestEndToEnd(t *testing.T) { suite.Run(t, "End to end") }
 
 // The specs share one control plane and, unless they end it, one manager. Each has
 // an identity provider of its own.

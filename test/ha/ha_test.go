@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/leader"
 	"github.com/rollcall-dev/rollcall/test/cluster"
+	"github.com/rollcall-dev/rollcall/test/otlp"
 )
 
 const provider = "entra"
@@ -34,6 +37,9 @@ var (
 	// current is the token that all clients use, and contoso one of them.
 	current *secret
 	contoso *company
+	// logs are their provisioning logs, and collector has their traces.
+	logs      [2]string
+	collector *otlp.Collector
 )
 
 func TestHA(t *testing.T) {
@@ -49,7 +55,13 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	service, err = control.Service(ctx, 0)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(service.Stop()).To(Succeed()) })
+	collector = otlp.Start()
+	DeferCleanup(collector.Stop)
+	folder, err := os.MkdirTemp("", "rollcall-ha-")
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() { Expect(os.RemoveAll(folder)).To(Succeed()) })
 	for i := range managers {
+		logs[i] = filepath.Join(folder, fmt.Sprintf("provisioning-%d.log", i))
 		start(ctx, i)
 	}
 	text, err := control.NewToken(ctx, provider)
@@ -61,7 +73,12 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 // start starts a replica, as a Deployment does with what has ended.
 func start(ctx context.Context, i int) {
 	GinkgoHelper()
-	m, err := control.StartManager(ctx, cluster.ManagerOptions{Replica: true, ExternalURL: service.URL()})
+	m, err := control.StartManager(ctx, cluster.ManagerOptions{
+		Replica: true, ExternalURL: service.URL(),
+		Args: []string{"--provisioning-log=" + logs[i], "--otlp-endpoint=" + collector.URL()},
+		// Soon, instead of every five seconds; in milliseconds.
+		Env: []string{"OTEL_BSP_SCHEDULE_DELAY=50"},
+	})
 	Expect(err).NotTo(HaveOccurred())
 	managers[i] = m
 	service.Add(m)

@@ -42,6 +42,13 @@ func (s *secret) RoundTrip(r *http.Request) (*http.Response, error) {
 	return s.transport.RoundTrip(r)
 }
 
+// text is what is sent now.
+func (s *secret) text() string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.token
+}
+
 // change is an administrator saving another token. No request is under way with the
 // old one when it returns.
 func (s *secret) change(token string) (old string) {

@@ -61,7 +61,7 @@ func Build(ctx context.Context, source, dir string, args map[string]string) (*Im
 		if err != nil {
 			return nil, err
 		}
-		if err := os.Chmod(root, 0o755); err != nil { //nolint:gosec // the root of a container is everybody's
+		if err := os.Chmod(root, 0o755); err != nil {
 			return nil, err
 		}
 		last = &stage{Image: Image{Root: root, Labels: map[string]string{}}, from: s.BaseName, workDir: "/", args: map[string]string{}}
@@ -93,7 +93,7 @@ func (s *stage) do(ctx context.Context, command instructions.Command, source str
 		}
 	case *instructions.WorkdirCommand:
 		s.workDir = c.Path
-		return os.MkdirAll(s.path(c.Path), 0o755) //nolint:gosec // as in a container
+		return os.MkdirAll(s.path(c.Path), 0o755)
 	case *instructions.LabelCommand:
 		for _, label := range c.Labels {
 			s.Labels[label.Key] = label.Value

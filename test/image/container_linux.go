@@ -46,7 +46,7 @@ func (i *Image) Command(c Container) (*exec.Cmd, error) {
 		return nil, fmt.Errorf("the image's group: %w", err)
 	}
 	for target := range c.Mounts {
-		if err := os.MkdirAll(filepath.Join(i.Root, target), 0o755); err != nil { //nolint:gosec // as in a container
+		if err := os.MkdirAll(filepath.Join(i.Root, target), 0o755); err != nil {
 			return nil, err
 		}
 	}
@@ -65,7 +65,7 @@ func (i *Image) Command(c Container) (*exec.Cmd, error) {
 func namespaces(uid, gid int) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWNS,
-		Credential:  &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, //nolint:gosec // both are small
+		Credential:  &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)},
 		AmbientCaps: []uintptr{unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_ADMIN, unix.CAP_SYS_CHROOT},
 	}
 	if os.Geteuid() != 0 {

@@ -81,7 +81,7 @@ func bind(source, target string) error {
 		return err
 	}
 	// What the machine forbids there, a user namespace may not allow.
-	kept := uintptr(fs.Flags) & (unix.ST_NOSUID | unix.ST_NODEV | unix.ST_NOEXEC | unix.ST_NOATIME | unix.ST_NODIRATIME) //nolint:gosec // a set of bits
+	kept := uintptr(fs.Flags) & (unix.ST_NOSUID | unix.ST_NODEV | unix.ST_NOEXEC | unix.ST_NOATIME | unix.ST_NODIRATIME)
 	if fs.Flags&unix.ST_RELATIME != 0 {
 		kept |= unix.MS_RELATIME
 	}

@@ -48,7 +48,11 @@ func (i *installation) provoke(ctx context.Context, m *cluster.Manager) {
 }
 
 var (
-	metricName  = regexp.MustCompile(`\b(?:rollcall|leader_election)_[a-z_]+\b`)
+	metricName = regexp.MustCompile(`\b(?:rollcall|leader_election)_[a-z_]+\b`)
+	// unserved are metrics that nothing in a healthy installation has, and why.
+	unserved = map[string]string{
+		"rollcall_users_refused": "by provider, and nobody is refused",
+	}
 	metricLabel = regexp.MustCompile(`\b((?:rollcall|leader_election)_[a-z_]+)\{([a-z_]+)(!?=~?)"([^"]*)"`)
 )
 
@@ -78,6 +82,9 @@ func alertsFindTheirMetrics(ctx context.Context, g Gomega, m *cluster.Manager) {
 	slices.Sort(asked)
 	g.Expect(len(slices.Compact(slices.Clone(asked)))).To(BeNumerically(">=", 8))
 	for _, name := range slices.Compact(asked) {
+		if unserved[name] != "" {
+			continue
+		}
 		g.Expect(served).To(MatchRegexp(`(?m)^`+name+`(\{| )`), "the manager serves no metric of that name")
 	}
 }

@@ -71,7 +71,7 @@ func (i *installation) mounts(ctx context.Context, pod corev1.PodSpec) map[strin
 	GinkgoHelper()
 	folder := func() string {
 		dir := GinkgoT().TempDir()
-		Expect(os.Chmod(dir, 0o755)).To(Succeed()) //nolint:gosec // as a kubelet does, for whoever the pod is
+		Expect(os.Chmod(dir, 0o755)).To(Succeed())
 		return dir
 	}
 	dirs := map[string]string{}
@@ -91,7 +91,7 @@ func (i *installation) mounts(ctx context.Context, pod corev1.PodSpec) map[strin
 	Expect(err).NotTo(HaveOccurred())
 	account := folder()
 	for name, text := range map[string]string{"token": config.BearerToken, "ca.crt": string(config.CAData), "namespace": i.namespace} {
-		Expect(os.WriteFile(filepath.Join(account, name), []byte(text), 0o644)).To(Succeed()) //nolint:gosec // as above
+		Expect(os.WriteFile(filepath.Join(account, name), []byte(text), 0o644)).To(Succeed())
 	}
 	mounts["/var/run/secrets/kubernetes.io/serviceaccount"] = account
 	return mounts

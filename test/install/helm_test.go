@@ -3,7 +3,6 @@
 package install_test
 
 import (
-	"context"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -164,41 +163,39 @@ var _ = Describe("An installation by Helm", Ordered, func() {
 			Expect(authorities(c)).To(HaveEach(authority))
 		}
 	}, NodeTimeout(2*time.Minute))
-})
-
-// A Secret that cert-manager made is in the way of the release that would have one of
-// its own, and kinds that were kept belong to the release that made them.
-var _ = Describe("A release by Helm", Ordered, func() {
-	var i *installation
-	run := func(ctx context.Context, args ...string) error {
-		_, err := helm(ctx, i.Cluster, args...)
-		return err
-	}
-
-	BeforeAll(func(ctx SpecContext) { i = newInstallation(ctx, usual) }, NodeTimeout(5*time.Minute))
 
 	It("goes to cert-manager and back", func(ctx SpecContext) {
-		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: usual, Name: "rollcall-webhook"}}
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: other, Name: "rollcall-webhook"}}
 		name := client.ObjectKeyFromObject(secret)
-		Expect(run(ctx, "install", "rollcall", chart(), "--namespace", usual, "--create-namespace")).To(Succeed())
-		Expect(run(ctx, "upgrade", "rollcall", chart(), "--namespace", usual, "--set", "certificates.mode=certManager")).To(Succeed())
+		upgrade := []string{"upgrade", "rollcall", chart(), "--namespace", other}
+		_, err := helm(ctx, i.Cluster, append(upgrade, "--set", "certificates.mode=certManager")...)
+		Expect(err).NotTo(HaveOccurred())
 		Expect(apierrors.IsNotFound(i.Client().Get(ctx, name, secret))).To(BeTrue())
-		secret.Type = corev1.SecretTypeTLS
-		secret.Data = map[string][]byte{"tls.crt": []byte("certificate"), "tls.key": []byte("key")}
+		// As cert-manager makes it, without Helm's marks.
+		secret = &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: other, Name: "rollcall-webhook"},
+			Type:       corev1.SecretTypeTLS,
+			Data:       map[string][]byte{"tls.crt": []byte("certificate"), "tls.key": []byte("key")},
+		}
 		Expect(i.Client().Create(ctx, secret)).To(Succeed())
 
-		back := []string{"upgrade", "rollcall", chart(), "--namespace", usual, "--reset-values"}
-		Expect(run(ctx, back...)).To(MatchError(ContainSubstring(`Secret "rollcall-webhook"`)))
-		Expect(run(ctx, append(back, "--take-ownership")...)).To(Succeed())
+		upgrade = append(upgrade, "--reset-values")
+		_, err = helm(ctx, i.Cluster, upgrade...)
+		Expect(err).To(MatchError(ContainSubstring(`Secret "rollcall-webhook"`)))
+		_, err = helm(ctx, i.Cluster, append(upgrade, "--take-ownership")...)
+		Expect(err).NotTo(HaveOccurred())
 		Expect(i.Client().Get(ctx, name, secret)).To(Succeed())
 		Expect(secret.Labels).To(HaveKeyWithValue("app.kubernetes.io/managed-by", "Helm"))
 	}, NodeTimeout(time.Minute))
 
-	It("gives way to another name and namespace, to which it leaves the kinds", func(ctx SpecContext) {
-		Expect(run(ctx, "uninstall", "rollcall", "--namespace", usual)).To(Succeed())
-		moved := []string{"install", "scim", chart(), "--namespace", other, "--create-namespace"}
-		Expect(run(ctx, moved...)).To(MatchError(ContainSubstring("CustomResourceDefinition")))
-		Expect(run(ctx, append(moved, "--take-ownership")...)).To(Succeed())
+	It("gives way to a release of another name and namespace, to which it leaves the kinds", func(ctx SpecContext) {
+		_, err := helm(ctx, i.Cluster, "uninstall", "rollcall", "--namespace", other)
+		Expect(err).NotTo(HaveOccurred())
+		moved := []string{"install", "scim", chart(), "--namespace", usual, "--create-namespace"}
+		_, err = helm(ctx, i.Cluster, moved...)
+		Expect(err).To(MatchError(ContainSubstring("CustomResourceDefinition")))
+		_, err = helm(ctx, i.Cluster, append(moved, "--take-ownership")...)
+		Expect(err).NotTo(HaveOccurred())
 	}, NodeTimeout(time.Minute))
 })
 

@@ -66,8 +66,9 @@ var _ = Describe("The chart and kustomize say the same", func() {
 ingress: {enabled: true, host: scim.example.com, tlsSecretName: rollcall-scim}
 httpRoute: {enabled: true, hostname: scim.example.com, parentRefs: [{name: public, namespace: gateways}]}
 networkPolicy: {enabled: true}
+metrics: {dashboard: {enabled: true}}
 breakGlass: {group: rollcall-break-glass}
-`}.objects(ctx), kustomize(ctx, "selfsigned", "ingress", "gateway", "networkpolicy", "prometheus", "policy-breakglass"))
+`}.objects(ctx), kustomize(ctx, "selfsigned", "ingress", "gateway", "networkpolicy", "prometheus", "grafana", "policy-breakglass"))
 	})
 })
 

@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	"sigs.k8s.io/yaml"
 )
 
@@ -41,12 +43,30 @@ var _ = Describe("The chart's values", func() {
 		Entry("an Ingress without a host", "ingress: {enabled: true}", "at '/ingress/host'"),
 		Entry("a route without a Gateway", "httpRoute: {enabled: true, hostname: scim.example.com}", "at '/httpRoute/parentRefs'"),
 		Entry("a monitor of the third kind", "metrics: {serviceMonitor: {enabled: perhaps}}", "at '/metrics/serviceMonitor/enabled'", "'auto'"),
+		Entry("a collector without a port", "tracing: {endpoint: http://collector}", "at '/tracing/endpoint'"),
+		Entry("more than all traces", "tracing: {samplingRatio: 2}", "at '/tracing/samplingRatio'"),
 		Entry("a short digest", "image: {digest: sha256:abc}", "at '/image/digest'"),
 		Entry("a selector of its own, which would spread over foreign pods",
 			"topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {}}]",
 			"at '/topologySpreadConstraints/0'"),
 		Entry("an argument that is no flag", "extraArgs: [debug]", "at '/extraArgs/0'"),
 	)
+
+	It("let another chart have it as a part, and leave it out", func(ctx SpecContext) {
+		dir := GinkgoT().TempDir()
+		Expect(os.CopyFS(filepath.Join(dir, "charts", "rollcall"), os.DirFS(chart()))).To(Succeed())
+		Expect(os.WriteFile(filepath.Join(dir, "Chart.yaml"), []byte(`
+apiVersion: v2
+name: platform
+version: 0.1.0
+dependencies: [{name: rollcall, version: 0.1.0, condition: rollcall.enabled}]
+`), 0o600)).To(Succeed())
+		for enabled, rendered := range map[string]types.GomegaMatcher{"true": ContainSubstring("name: rollcall-manager"), "false": BeEmpty()} {
+			out, err := helm(ctx, nil, "template", "platform", dir, "--set", "rollcall.enabled="+enabled, "--set", "rollcall.replicas=3")
+			Expect(err).NotTo(HaveOccurred())
+			Expect(strings.TrimSpace(out)).To(rendered)
+		}
+	})
 
 	It("are all in values.yaml, where each is explained", func() {
 		schema := object(read("values.schema.json"))
@@ -77,8 +97,8 @@ func missing(path string, schema, values map[string]any) []string {
 	properties, _ := schema["properties"].(map[string]any)
 	var all []string
 	for name, property := range properties {
-		if path == "" && name == "global" {
-			continue // Helm's own
+		if path == "" && (name == "global" || name == "enabled") {
+			continue // of a chart that this one is part of
 		}
 		value, ok := values[name]
 		if !ok {

@@ -22,7 +22,9 @@ breakGlass: {group: rollcall-break-glass}
 scim:
   tls: {secretName: scim-example-com}
   trustForwarded: true
-  service: {type: LoadBalancer, annotations: {example.com/balancer: internal}}
+  service: {type: LoadBalancer, loadBalancerSourceRanges: [203.0.113.0/24, "2001:db8::/32"], annotations: {example.com/balancer: internal}}
+provisioningLog: {enabled: true, values: true}
+tracing: {endpoint: "http://collector.observability:4318", samplingRatio: 0.25, trustTraceparent: true}
 metrics:
   serviceMonitor: {enabled: true, labels: {prometheus: platform}, interval: 1m}
   prometheusRule: {enabled: true, labels: {prometheus: platform}}
@@ -106,6 +108,7 @@ crds: {install: false}
 serviceAccount: {create: false}
 bindableRoles: {clusterRoles: []}
 podDisruptionBudget: {enabled: false}
+provisioningLog: {enabled: false}
 topologySpreadConstraints: []`},
 		lacks: []string{"CustomResourceDefinition provisionedusers.identity.rollcall.dev", "ServiceAccount rollcall-manager",
 			"PodDisruptionBudget rollcall-manager"},

@@ -147,4 +147,6 @@ var _ = DescribeTable("The manifests of the page",
 	Entry("AccessRule", "docs/kinds/accessrule.md"),
 	Entry("IdentityProvider", "docs/kinds/identityprovider.md"),
 	Entry("Roles, access and who may change what", "docs/guides/access.md"),
+	Entry("Provision from Microsoft Entra ID", "docs/guides/entra.md"),
+	Entry("Provision from Okta", "docs/guides/okta.md"),
 )

@@ -117,7 +117,7 @@ var _ = Describe("A manager that makes its own certificate", Ordered, func() {
 		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(manager.SCIMPort()))
 		connect := func(version, suite uint16) (tls.ConnectionState, error) {
 			dialer := tls.Dialer{Config: &tls.Config{
-				InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: version, CipherSuites: []uint16{suite}, //nolint:gosec // what is refused is the question
+				InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: version, CipherSuites: []uint16{suite},
 			}}
 			connection, err := dialer.DialContext(ctx, "tcp", address)
 			if err != nil {

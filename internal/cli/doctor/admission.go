@@ -54,7 +54,7 @@ func (d *Doctor) webhookConfigurations(ctx context.Context) {
 			d.fail(check, installCure, "webhook %s of the %s is passed over when it doesn't answer (failurePolicy)", h.name, h.configuration)
 		}
 		if len(h.config.CABundle) == 0 {
-			d.fail(check, "see that cert-manager runs and its ca-injector fills caBundle, or fill it",
+			d.fail(check, "see the manager's log, if it makes the certificate itself; or else that cert-manager runs and its ca-injector fills caBundle",
 				"webhook %s of the %s has no caBundle: the API server can't trust whoever answers", h.name, h.configuration)
 		}
 		if s := h.config.Service; s != nil {

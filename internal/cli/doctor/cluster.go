@@ -54,6 +54,10 @@ func (d *Doctor) kinds(ctx context.Context) bool {
 		case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
 			d.fail(check, installCure, "the API server does not know the kind %s of %s", kind, v1alpha1.GroupVersion)
 			return false
+		case apierrors.IsForbidden(err):
+			// Not skipped: who sees none of this is told nothing, and not that all is well.
+			d.fail(check, anotherCure, "nothing can be examined: list %s: %s", kind, err)
+			return false
 		case err != nil:
 			d.unreadable(check, fmt.Errorf("list %s: %w", kind, err))
 			return false

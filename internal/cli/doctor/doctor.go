@@ -55,8 +55,8 @@ type Doctor struct {
 	Namespace string
 	// Providers to examine; all when empty.
 	Providers []string
-	// URL is the scheme and host to find the SCIM endpoint at; empty means what the
-	// providers' Tenant URLs say.
+	// URL is where to find the SCIM endpoint: scheme, host, and the path in front of
+	// the providers', if there is one. Empty means what the Tenant URLs say.
 	URL string
 	// Roots are the authorities to trust; nil means those of this machine.
 	Roots *x509.CertPool
@@ -85,11 +85,11 @@ func (d *Doctor) Examine(ctx context.Context) []Finding {
 	return d.findings
 }
 
-// Failures counts what does not work.
-func Failures(findings []Finding) int {
+// Count counts the findings with a result.
+func Count(findings []Finding, result Result) int {
 	n := 0
 	for _, f := range findings {
-		if f.Result == Failed {
+		if f.Result == result {
 			n++
 		}
 	}
@@ -108,11 +108,13 @@ func (d *Doctor) warn(check, cure, format string, args ...any) {
 	d.findings = append(d.findings, Finding{check, Warning, fmt.Sprintf(format, args...), cure})
 }
 
+const anotherCure = "run doctor as somebody who may: a cluster-admin sees everything"
+
 // unreadable reports a read that failed: for want of a right the check is skipped.
 func (d *Doctor) unreadable(check string, err error) {
 	f := Finding{check, Failed, err.Error(), "see whether the API server is well"}
 	if apierrors.IsForbidden(err) {
-		f.Result, f.Cure = Skipped, "run doctor as somebody who may: a cluster-admin sees everything"
+		f.Result, f.Cure = Skipped, anotherCure
 	}
 	d.findings = append(d.findings, f)
 }

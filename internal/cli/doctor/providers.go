@@ -3,9 +3,8 @@ package doctor
 import (
 	"context"
 	"net/url"
+	"strings"
 	"time"
-
-	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/cli/health"
@@ -42,8 +41,8 @@ func (d *Doctor) providers(ctx context.Context) []*v1alpha1.IdentityProvider {
 		if len(health.LiveTokens(p, now)) == 0 {
 			d.fail(check, "kubectl rollcall activate "+p.Name, "%q has no live token: its SCIM requests can't authenticate", p.Name)
 		}
-		if c := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionTokenExpiring); c != nil && c.Status == "True" {
-			d.warn(check, "kubectl rollcall rotate "+p.Name, "%q: %s", p.Name, c.Message)
+		for _, problem := range health.OfTokens(p) {
+			d.warn(check, "kubectl rollcall rotate "+p.Name, "%q: %s", p.Name, problem.Message)
 		}
 	}
 	if !d.failedSince(mark) {
@@ -59,6 +58,8 @@ func unseen(p *v1alpha1.IdentityProvider) bool { return p.Status.ObservedGenerat
 type endpoint struct {
 	base      *url.URL
 	providers []*v1alpha1.IdentityProvider
+	// trusted says that the certificate is in order, so that a token may go there.
+	trusted bool
 }
 
 // endpoints examines each SCIM endpoint once, and then each provider's part of it.
@@ -82,11 +83,8 @@ func (d *Doctor) endpoints(ctx context.Context, providers []*v1alpha1.IdentityPr
 			d.fail(check, "give scheme and host, such as https://scim.example.com", "%q is no URL", text)
 			continue
 		}
-		base := &url.URL{Scheme: u.Scheme, Host: u.Host}
-		if d.URL == "" {
-			// A host can have a path of its own in front of the provider's.
-			base.Path = parent(u.Path, p.Name)
-		}
+		// A host can have a path of its own in front of the provider's.
+		base := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: parent(u.Path, p.Name)}
 		add(&all, base, p)
 	}
 	for _, e := range all {
@@ -94,12 +92,10 @@ func (d *Doctor) endpoints(ctx context.Context, providers []*v1alpha1.IdentityPr
 	}
 }
 
+// parent is what a path has in front of a provider's own part, if it has that.
 func parent(path, provider string) string {
-	const end = "/scim/v2"
-	if n := len(path) - len("/"+provider+end); n > 0 {
-		return path[:n]
-	}
-	return ""
+	path = strings.TrimRight(path, "/")
+	return strings.TrimRight(strings.TrimSuffix(path, "/"+provider+"/scim/v2"), "/")
 }
 
 func add(all *[]*endpoint, base *url.URL, p *v1alpha1.IdentityProvider) {
@@ -109,7 +105,7 @@ func add(all *[]*endpoint, base *url.URL, p *v1alpha1.IdentityProvider) {
 			return
 		}
 	}
-	*all = append(*all, &endpoint{base, []*v1alpha1.IdentityProvider{p}})
+	*all = append(*all, &endpoint{base: base, providers: []*v1alpha1.IdentityProvider{p}})
 }
 
 // tenantURL of a provider at the endpoint.
@@ -122,10 +118,11 @@ func (d *Doctor) endpoint(ctx context.Context, e *endpoint) {
 	if !d.resolves(ctx, e.base) {
 		return
 	}
-	if !d.encrypted(ctx, e.base) {
+	var reached bool
+	if reached, e.trusted = d.encrypted(ctx, e.base); !reached {
 		return
 	}
-	c := d.visitor()
+	c := d.visitor(e.trusted)
 	if !d.unknownProvider(ctx, c, e) {
 		return
 	}

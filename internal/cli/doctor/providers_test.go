@@ -14,6 +14,7 @@ func TestEndpointsKeepWhatStandsInFrontOfTheProvider(t *testing.T) {
 		{"https://scim.example.com/entra/scim/v2", "https://scim.example.com"},
 		{"https://example.com/rollcall/entra/scim/v2", "https://example.com/rollcall"},
 		{"https://example.com:8443/entra/scim/v2", "https://example.com:8443"},
+		{"https://entra/entra/scim/v2", "https://entra"},
 	} {
 		u, err := url.Parse(test.tenantURL)
 		if err != nil {
@@ -23,6 +24,17 @@ func TestEndpointsKeepWhatStandsInFrontOfTheProvider(t *testing.T) {
 		if e.base.String() != test.base || e.tenantURL("entra") != test.tenantURL {
 			t.Errorf("%s: base %s, Tenant URL %s", test.tenantURL, e.base, e.tenantURL("entra"))
 		}
+	}
+}
+
+func TestAnEndpointIsUnderstoodAsPeopleSayIt(t *testing.T) {
+	for _, path := range []string{"/rollcall", "/rollcall/", "/rollcall/entra/scim/v2", "/rollcall/entra/scim/v2/"} {
+		if got := parent(path, "entra"); got != "/rollcall" {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	if got := parent("/", "entra"); got != "" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -42,13 +43,14 @@ func (d *Doctor) resolves(ctx context.Context, base *url.URL) bool {
 	return true
 }
 
-// encrypted shakes hands, and looks at the certificate as a stranger does.
-func (d *Doctor) encrypted(ctx context.Context, base *url.URL) (reached bool) {
+// encrypted shakes hands, and looks at the certificate as a stranger does. Only to
+// who is trusted may something secret be sent.
+func (d *Doctor) encrypted(ctx context.Context, base *url.URL) (reached, trusted bool) {
 	const check = "tls"
 	if base.Scheme != "https" {
 		d.fail(check, "put an Ingress or Gateway with a certificate in front of the Service rollcall-scim, and https:// into --external-url",
 			"%s is not encrypted: Entra ID and others refuse it, and the token could be read on the way", base)
-		return true
+		return true, false
 	}
 	address := base.Host
 	if base.Port() == "" {
@@ -64,7 +66,7 @@ func (d *Doctor) encrypted(ctx context.Context, base *url.URL) (reached bool) {
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		d.fail(check, "see whether the Ingress or load balancer is there, and lets this machine and the identity provider in", "no TLS connection to %s: %s", address, err)
-		return false
+		return false, false
 	}
 	state := conn.(*tls.Conn).ConnectionState()
 	// Nothing was said, so that nothing is lost.
@@ -78,7 +80,7 @@ func (d *Doctor) encrypted(ctx context.Context, base *url.URL) (reached bool) {
 		d.ok(check, "%s, certificate of %s until %s", tls.VersionName(state.Version),
 			state.PeerCertificates[0].Issuer.CommonName, state.PeerCertificates[0].NotAfter.UTC().Format(time.DateOnly))
 	}
-	return true
+	return true, !slices.ContainsFunc(d.findings[mark:], func(f Finding) bool { return f.Result == Failed })
 }
 
 func (d *Doctor) certificate(check, host string, chain []*x509.Certificate) {
@@ -111,9 +113,9 @@ func (d *Doctor) certificate(check, host string, chain []*x509.Certificate) {
 // visitor sends requests as an identity provider does: it follows no redirect. A
 // certificate that is not trusted has been reported already, and must not hide
 // what else is wrong; testConnection sends no token then.
-func (d *Doctor) visitor() *http.Client {
+func (d *Doctor) visitor(trusted bool) *http.Client {
 	config := &tls.Config{RootCAs: d.Roots, MinVersion: tls.VersionTLS12}
-	if d.tlsFailed() {
+	if !trusted {
 		config = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10} //nolint:gosec // nothing secret is sent
 	}
 	return &http.Client{

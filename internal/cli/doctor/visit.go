@@ -148,7 +148,7 @@ func (d *Doctor) testConnection(ctx context.Context, c *http.Client, e *endpoint
 		d.findings = append(d.findings, Finding{check, Skipped, "the provider is paused", "set spec.paused to false when it shall go on"})
 		return
 	}
-	if d.tlsFailed() {
+	if !e.trusted {
 		d.findings = append(d.findings, Finding{check, Skipped, "no token is sent to an endpoint that is not trusted", "mend tls first"})
 		return
 	}
@@ -204,14 +204,4 @@ func (d *Doctor) present(ctx context.Context, c *http.Client, tenantURL, secret 
 		case <-ticker.C:
 		}
 	}
-}
-
-// tlsFailed says whether a check of the endpoint's encryption failed.
-func (d *Doctor) tlsFailed() bool {
-	for _, f := range d.findings {
-		if f.Check == "tls" && f.Result == Failed {
-			return true
-		}
-	}
-	return false
 }

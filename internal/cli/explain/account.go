@@ -50,6 +50,23 @@ func AccountOf(u *v1alpha1.ProvisionedUser, now time.Time) Account {
 	return a
 }
 
+// ProviderNote says what keeps a user's identity provider from having its say; empty
+// when nothing does, and for local users. p is nil when there is none.
+func ProviderNote(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) string {
+	switch {
+	case u.Spec.Provider == "":
+		return ""
+	case p == nil:
+		return fmt.Sprintf("There is no IdentityProvider %q any more: what it said last stays, until there is one of that name again, or the user is released.", u.Spec.Provider)
+	case p.DeletionTimestamp != nil:
+		return fmt.Sprintf("Identity provider %q is being deleted, with the policy %s.", p.Name, p.Spec.DeletionPolicy)
+	case p.Spec.Paused:
+		return fmt.Sprintf("Identity provider %q is paused: what it said last stays, and what it says now is not heard.", p.Name)
+	default:
+		return ""
+	}
+}
+
 // Bound says whether what the user holds is bound to their subject.
 func Bound(u *v1alpha1.ProvisionedUser) bool {
 	return u.Status.State == v1alpha1.StateActive && u.Status.Reason != v1alpha1.ReasonSubjectRefused

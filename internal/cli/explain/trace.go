@@ -84,8 +84,11 @@ type Answer struct {
 	Paths  []Path `json:"paths,omitempty"`
 	Partly []Path `json:"partly,omitempty"`
 	// Gaps are the ways that end somewhere.
-	Gaps  []Gap    `json:"gaps,omitempty"`
-	Notes []string `json:"notes,omitempty"`
+	Gaps []Gap `json:"gaps,omitempty"`
+	// Incomplete says that the caller could not read all that decides it: a way that
+	// is not here can be there.
+	Incomplete bool     `json:"incomplete,omitempty"`
+	Notes      []string `json:"notes,omitempty"`
 }
 
 // Strangers says that a binding of Rollcall names the subject for a reason that the

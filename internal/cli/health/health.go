@@ -5,7 +5,6 @@ package health
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,23 +26,12 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s/%s: %s: %s", strings.ToLower(p.Kind), p.Name, p.Reason, p.Message)
 }
 
-// LiveTokens are the tokens of a provider that are good at now.
-func LiveTokens(p *v1alpha1.IdentityProvider, now time.Time) []v1alpha1.TokenStatus {
-	var live []v1alpha1.TokenStatus
-	for _, t := range p.Status.Tokens {
-		if t.ExpiresAt == nil || now.Before(t.ExpiresAt.Time) {
-			live = append(live, t)
-		}
-	}
-	return live
-}
-
 // OfProvider finds a connection that does not work, or soon won't.
 func OfProvider(p *v1alpha1.IdentityProvider) []Problem {
 	f := finder{kind: "IdentityProvider", object: p, conditions: p.Status.Conditions, observed: p.Status.ObservedGeneration}
 	f.behind()
 	f.isNot(v1alpha1.ConditionReady, metav1.ConditionTrue)
-	f.is(v1alpha1.ConditionTokenExpiring, metav1.ConditionTrue)
+	f.found = append(f.found, OfTokens(p)...)
 	f.is(v1alpha1.ConditionConnected, metav1.ConditionFalse)
 	if p.Status.TenantURL == "" && p.Status.ObservedGeneration > 0 {
 		f.add("NoTenantURL", "the manager was started without --external-url, and can't say what to paste into the identity provider")

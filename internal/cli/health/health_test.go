@@ -11,6 +11,8 @@ import (
 	"github.com/rollcall-dev/rollcall/internal/access"
 )
 
+var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
 func condition(kind string, status metav1.ConditionStatus, reason string) []metav1.Condition {
 	return []metav1.Condition{{Type: kind, Status: status, Reason: reason, Message: "why"}}
 }
@@ -45,6 +47,10 @@ func TestWhatIsMeantIsNoProblem(t *testing.T) {
 			Conditions: condition(v1alpha1.ConditionAuthorMayBind, metav1.ConditionFalse, access.ReasonAuthorLostRight)}}), []string{access.ReasonAuthorLostRight}},
 		{"no token", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{
 			TenantURL: "https://x", Conditions: condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNoToken)}}), []string{v1alpha1.ReasonNoToken}},
+		{"a token that ends", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{
+			TenantURL: "https://x", Conditions: condition(v1alpha1.ConditionTokenExpiring, metav1.ConditionTrue, v1alpha1.ReasonExpiresSoon)}}), []string{v1alpha1.ReasonExpiresSoon}},
+		{"a token that doesn't", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{
+			TenantURL: "https://x", Conditions: condition(v1alpha1.ConditionTokenExpiring, metav1.ConditionFalse, v1alpha1.ReasonNotSoon)}}), nil},
 		{"no URL", OfProvider(&v1alpha1.IdentityProvider{ObjectMeta: object, Status: v1alpha1.IdentityProviderStatus{ObservedGeneration: 1}}), []string{"NoTenantURL"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -71,5 +77,18 @@ func TestLiveTokensEndAtTheirMoment(t *testing.T) {
 	}
 	if !slices.Equal(got, []string{"later", "never"}) {
 		t.Errorf("got %v", got)
+	}
+}
+
+func TestTokensSayWhenTheyEndSoon(t *testing.T) {
+	for state, ends := range map[string]*metav1.Time{
+		TokenLive: nil, TokenExpiring: {Time: now.Add(expirySoon)}, TokenExpired: {Time: now},
+	} {
+		if got := TokenState(v1alpha1.TokenStatus{ExpiresAt: ends}, now); got != state {
+			t.Errorf("%s: got %s", state, got)
+		}
+	}
+	if got := TokenState(v1alpha1.TokenStatus{ExpiresAt: &metav1.Time{Time: now.Add(expirySoon + time.Second)}}, now); got != TokenLive {
+		t.Errorf("got %s", got)
 	}
 }

@@ -48,15 +48,21 @@ func newRecorder(mgr ctrl.Manager, perSecond int) *recorder {
 }
 
 // record records an Event on an object: once for each transition, after the write
-// that shows it. eventType is corev1.EventTypeNormal or corev1.EventTypeWarning. Events
-// of one object, type and reason that follow each other within minutes are counted in
-// one, which keeps the first message.
+// that shows it. eventType is corev1.EventTypeNormal or corev1.EventTypeWarning.
+// Events of one object, type and reason that follow each other within minutes are
+// counted in one, which keeps the first message; recordPart tells them apart.
 func (b base) record(o client.Object, eventType, reason, message string) {
+	b.recordPart(o, "", eventType, reason, message)
+}
+
+// recordPart records an Event on a part of an object, such as status.roles{edit}.
+// Events about different parts are not counted in one.
+func (b base) recordPart(o client.Object, part, eventType, reason, message string) {
 	if !b.events.room[eventType].Allow() {
 		eventsDropped.WithLabelValues(eventType).Inc()
 		return
 	}
-	about, err := reference.GetReference(b.events.scheme, o)
+	about, err := reference.GetPartialReference(b.events.scheme, o, part)
 	if err != nil {
 		// Of a kind that the scheme doesn't know: there is no such caller.
 		ctrl.Log.Error(err, "Can't refer to the object of an Event", "name", o.GetName(), "reason", reason)
