@@ -6,9 +6,11 @@ ARG VERSION
 WORKDIR /src
 # .dockerignore lets through what the manager is made of.
 COPY . ./
-# The same sources and the same Go make the same bytes.
+# The same sources and the same Go make the same bytes. gRPC, which comes with the
+# exporter of traces, has debug pages that keep the linker from leaving out what nobody
+# calls: 11 MB, without grpcnotrace.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -buildvcs=false -trimpath \
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -buildvcs=false -trimpath -tags grpcnotrace \
     -ldflags "-s -w -X github.com/rollcall-dev/rollcall/internal/version.stamped=$VERSION" \
     -o manager ./cmd/manager
 
