@@ -94,7 +94,7 @@ var _ = Describe("Webhooks", Ordered, func() {
 	)
 
 	It("are served by a replica that another one leads", func(ctx SpecContext) {
-		Expect(root.Create(ctx, &coordinationv1.Lease{
+		Expect(writer.Create(ctx, &coordinationv1.Lease{
 			ObjectMeta: metav1.ObjectMeta{Namespace: cluster.Namespace, Name: "rollcall-manager"},
 			Spec: coordinationv1.LeaseSpec{
 				HolderIdentity: ptr.To("another"), LeaseDurationSeconds: ptr.To[int32](3600),
