@@ -42,8 +42,8 @@ type Log struct {
 	turn chan struct{}
 	// broken says that the last write ended amid a line; for who has the turn.
 	broken bool
-	// stalled says that a write takes longer than anybody waits.
-	stalled atomic.Bool
+	// late is the end of a write that took longer than anybody waits; nil for none.
+	late atomic.Pointer[chan struct{}]
 	written prometheus.Counter
 	lost    prometheus.Counter
 }
@@ -104,7 +104,7 @@ func (l *Log) Audit(ctx context.Context, w server.Write) {
 // write has a line written when its turn comes, and settled called after that. An error
 // says that it won't be. It returns early when that takes too long.
 func (l *Log) write(line []byte, settled func(error)) error {
-	if l.stalled.Load() {
+	if l.stalled() {
 		select {
 		case l.turn <- struct{}{}:
 		default:
@@ -124,7 +124,6 @@ func (l *Log) write(line []byte, settled func(error)) error {
 	go func() {
 		defer close(done)
 		err := l.put(line)
-		l.stalled.Store(false)
 		<-l.turn
 		settled(err)
 	}()
@@ -133,9 +132,23 @@ func (l *Log) write(line []byte, settled func(error)) error {
 	select {
 	case <-done:
 	case <-late.C:
-		l.stalled.Store(true)
+		l.late.Store(&done)
 	}
 	return nil
+}
+
+// stalled says that a write takes longer than anybody waits.
+func (l *Log) stalled() bool {
+	done := l.late.Load()
+	if done == nil {
+		return false
+	}
+	select {
+	case <-*done:
+		return false
+	default:
+		return true
+	}
 }
 
 // put writes a line. Of one that was written in part the rest is given up, and the next

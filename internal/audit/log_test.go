@@ -152,6 +152,32 @@ func TestALogThatHangs(t *testing.T) {
 	})
 }
 
+// A write that ends just when nobody waits any longer has ended: others take turns
+// again.
+func TestALogThatHangsNoLonger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var takes time.Duration
+		l, _ := newLog(writer(func(line []byte) (int, error) {
+			time.Sleep(takes)
+			return len(line), nil
+		}))
+		const rounds = 50
+		for range rounds {
+			takes = patience
+			l.Audit(t.Context(), write("late"))
+			synctest.Wait()
+			takes = time.Millisecond
+			var all sync.WaitGroup
+			for range 3 {
+				all.Go(func() { l.Audit(t.Context(), write("x")) })
+			}
+			all.Wait()
+		}
+		l.expect(t, 4*rounds, 0)
+	})
+}
+
 // One that was behind the write that hangs waits no longer than that.
 func TestThoseInTheQueueOfALogThatHangs(t *testing.T) {
 	t.Parallel()
