@@ -60,13 +60,18 @@ func (r *providerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{}, err
 	}
 	cached := &v1alpha1.IdentityProvider{}
-	if found, err := r.Get(ctx, req.Name, cached); !found || cached.DeletionTimestamp != nil {
-		// One that is being deleted is the business of the deletionPolicyReconciler.
-		if !found && err == nil {
-			usersByState.DeletePartialMatch(prometheus.Labels{"provider": req.Name})
-			r.measure(req.Name, nil)
-			r.counted.Delete(req.Name)
-		}
+	switch found, err := r.Get(ctx, req.Name, cached); {
+	case err != nil:
+		return ctrl.Result{}, err
+	case !found:
+		usersByState.DeletePartialMatch(prometheus.Labels{"provider": req.Name})
+		r.measure(req.Name, nil)
+		r.counted.Delete(req.Name)
+		return ctrl.Result{}, nil
+	case cached.DeletionTimestamp != nil:
+		// The status of one that is being deleted is the business of the
+		// deletionPolicyReconciler.
+		_, err := r.countUsers(ctx, req.Name, cached)
 		return ctrl.Result{}, err
 	}
 	p := latest(r.recent, cached)

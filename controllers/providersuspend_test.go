@@ -8,10 +8,29 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
 )
+
+// usersIn is how many users the metrics have of a provider in a state.
+func usersIn(g Gomega, provider string, state v1alpha1.UserState) float64 {
+	families, err := metrics.Registry.Gather()
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			labels := make(map[string]string)
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if f.GetName() == "rollcall_users" && labels["provider"] == provider && labels["state"] == string(state) {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	return 0
+}
 
 var _ = Describe("A provider that is deleted with the policy Suspend", func() {
 	It("takes roles and levels from all its users at once, and from nobody else", func(ctx SpecContext) {
@@ -33,6 +52,10 @@ var _ = Describe("A provider that is deleted with the policy Suspend", func() {
 			patch(ctx, provider, func(p *v1alpha1.IdentityProvider) { p.Finalizers = nil })
 		})
 
+		Eventually(func(g Gomega) {
+			g.Expect(usersIn(g, s.provider, v1alpha1.StateActive)).To(BeEquivalentTo(1))
+		}, patience, interval).Should(Succeed())
+
 		remove(ctx, provider)
 		deleted := time.Now()
 		s.expectCannot(u.Spec.UserName, "get", "pods", s.namespace)
@@ -42,6 +65,8 @@ var _ = Describe("A provider that is deleted with the policy Suspend", func() {
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, u).Status).To(And(HaveField("Reason", access.ReasonProviderDeleted), HaveField("PermissionLevel", v1alpha1.LevelUser)))
 			g.Expect(fetch(ctx, g, s.role).Status.ActiveMembers).To(BeZero())
+			g.Expect(usersIn(g, s.provider, v1alpha1.StateActive)).To(BeZero())
+			g.Expect(usersIn(g, s.provider, v1alpha1.StateSuspended)).To(BeEquivalentTo(1))
 		}, patience, interval).Should(Succeed())
 	}, NodeTimeout(2*patience))
 })

@@ -54,6 +54,8 @@ func (r *userReconciler) ownEvents() handler.EventHandler {
 				enqueue(q, urgent, 0, u.Name)
 			}
 		},
+		// The metrics still have one who is gone.
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { enqueue(q, idle, 0, e.Object.GetName()) },
 	}
 }
 

@@ -119,6 +119,14 @@ var _ = Describe("The Events on an object", func() {
 		expectTold(ctx, second, "Warning "+v1alpha1.ReasonSubjectRefused, "Normal Restored")
 		expectGauge("rollcall_users_refused", "provider", s.provider, 0)
 		Expect(told(ctx, Default, first)).To(BeEmpty())
+
+		By("deleting the one who is refused")
+		third := s.user("alice3")
+		third.Spec.UserName = first.Spec.UserName
+		s.create(third)
+		expectGauge("rollcall_users_refused", "provider", s.provider, 1)
+		remove(ctx, third)
+		expectGauge("rollcall_users_refused", "provider", s.provider, 0)
 	}, NodeTimeout(2*patience))
 
 	It("tell of an attachment that it began, ended, or is void", func(ctx SpecContext) {

@@ -8,18 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/rollcall-dev/rollcall/scim/server"
 )
-
-// patience is how long an answer waits for its event to be written.
-const patience = 2 * time.Second
 
 // Options of New. The zero value is usable.
 type Options struct {
@@ -34,16 +29,14 @@ type Options struct {
 
 // Log is the provisioning log.
 type Log struct {
-	to       io.Writer
-	values   bool
-	log      *slog.Logger
-	patience time.Duration
-	// turn is held by who writes.
-	turn chan struct{}
-	// broken says that the last write ended amid a line; for who has the turn.
-	broken bool
-	// stalled says that a write takes longer than anybody waits.
-	stalled atomic.Bool
+	to     io.Writer
+	values bool
+	log    *slog.Logger
+	// events is the gate to the log, and losses that to the manager's own, which is
+	// told of losses: in a container, what reads one reads the other.
+	events, losses *gate
+	// broken says that the last write ended amid a line; for who is behind the gate.
+	broken  bool
 	written prometheus.Counter
 	lost    prometheus.Counter
 }
@@ -69,7 +62,7 @@ func Open(path string) (io.Writer, error) {
 func New(w io.Writer, o Options) *Log {
 	f := promauto.With(o.Registerer)
 	l := &Log{
-		to: w, values: o.Values, log: o.Logger, patience: patience, turn: make(chan struct{}, 1),
+		to: w, values: o.Values, log: o.Logger, events: newGate(), losses: newGate(),
 		written: f.NewCounter(prometheus.CounterOpts{
 			Name: "rollcall_provisioning_events_total",
 			Help: "Events written to the provisioning log.",
@@ -93,49 +86,18 @@ var errStalled = errors.New("nobody takes what is written")
 // for want of a log. That is counted, and told the manager's own log.
 func (l *Log) Audit(ctx context.Context, w server.Write) {
 	line, err := encode(eventOf(ctx, w, l.values))
-	if err == nil {
-		err = l.write(line, func(err error) { l.settled(ctx, w, err) })
-	}
-	if err != nil {
-		l.settled(ctx, w, err)
-	}
-}
-
-// write has a line written when its turn comes, and settled called after that. An error
-// says that it won't be. It returns early when that takes too long.
-func (l *Log) write(line []byte, settled func(error)) error {
-	if l.stalled.Load() {
-		select {
-		case l.turn <- struct{}{}:
-		default:
-			return errStalled
+	switch {
+	case err != nil:
+		l.lose(ctx, w, err)
+	case !l.events.do(func() {
+		if err := l.put(line); err != nil {
+			l.lose(ctx, w, err)
+			return
 		}
-	} else {
-		late := time.NewTimer(l.patience)
-		defer late.Stop()
-		select {
-		case l.turn <- struct{}{}:
-		case <-late.C:
-			return errStalled
-		}
+		l.written.Inc()
+	}):
+		l.lose(ctx, w, errStalled)
 	}
-	done := make(chan struct{})
-	// Nothing can be done about a write that hangs but to leave it alone.
-	go func() {
-		defer close(done)
-		err := l.put(line)
-		l.stalled.Store(false)
-		<-l.turn
-		settled(err)
-	}()
-	late := time.NewTimer(l.patience)
-	defer late.Stop()
-	select {
-	case <-done:
-	case <-late.C:
-		l.stalled.Store(true)
-	}
-	return nil
 }
 
 // put writes a line. Of one that was written in part the rest is given up, and the next
@@ -153,15 +115,14 @@ func (l *Log) put(line []byte) error {
 	return nil
 }
 
-// settled counts an event.
-func (l *Log) settled(ctx context.Context, w server.Write, err error) {
-	if err == nil {
-		l.written.Inc()
-		return
-	}
+// lose counts an event that is lost, and names it if the manager's log takes it.
+func (l *Log) lose(ctx context.Context, w server.Write, err error) {
 	l.lost.Inc()
 	// The request may be over by now, and its context with it.
-	l.log.ErrorContext(context.WithoutCancel(ctx), "an event of the provisioning log is lost", "error", err.Error(),
-		"request", w.RequestID, "provider", w.Provider, "token", w.TokenID, "method", w.Method, "resource", w.Resource,
-		"status", w.Status)
+	ctx = context.WithoutCancel(ctx)
+	l.losses.do(func() {
+		l.log.ErrorContext(ctx, "an event of the provisioning log is lost", "error", err.Error(),
+			"request", w.RequestID, "provider", w.Provider, "token", w.TokenID, "method", w.Method, "resource", w.Resource,
+			"status", w.Status)
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -149,6 +150,60 @@ func TestALogThatHangs(t *testing.T) {
 		if lines := strings.Count(to.String(), "\n"); lines != 2 {
 			t.Errorf("%d lines", lines)
 		}
+	})
+}
+
+// What reads the standard output of a container reads the standard error too, and
+// may be gone with it.
+func TestNeitherLogIsRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		read := make(chan struct{})
+		hangs := writer(func(line []byte) (int, error) {
+			<-read
+			return len(line), nil
+		})
+		l := New(hangs, Options{Registerer: prometheus.NewRegistry(), Logger: slog.New(slog.NewJSONHandler(hangs, nil))})
+		var waited []time.Duration
+		for range 4 {
+			begin := time.Now()
+			l.Audit(t.Context(), write("x"))
+			waited = append(waited, time.Since(begin))
+		}
+		if want := []time.Duration{patience, patience, 0, 0}; !slices.Equal(waited, want) {
+			t.Errorf("they waited %s, want %s", waited, want)
+		}
+		l.expect(t, 0, 3)
+		close(read)
+		synctest.Wait()
+		l.Audit(t.Context(), write("x"))
+		l.expect(t, 2, 3)
+	})
+}
+
+// A write that ends just when nobody waits any longer has ended: others take turns
+// again.
+func TestALogThatHangsNoLonger(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var takes time.Duration
+		l, _ := newLog(writer(func(line []byte) (int, error) {
+			time.Sleep(takes)
+			return len(line), nil
+		}))
+		const rounds = 50
+		for range rounds {
+			takes = patience
+			l.Audit(t.Context(), write("late"))
+			synctest.Wait()
+			takes = time.Millisecond
+			var all sync.WaitGroup
+			for range 3 {
+				all.Go(func() { l.Audit(t.Context(), write("x")) })
+			}
+			all.Wait()
+		}
+		l.expect(t, 4*rounds, 0)
 	})
 }
 

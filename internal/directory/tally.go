@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -74,9 +75,7 @@ func (t *Tally) change(old, now any) {
 	after, _ := now.(*v1alpha1.ProvisionedUser)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	same := before != nil && after != nil && before.UID == after.UID && before.Generation == after.Generation &&
-		before.DeletionTimestamp.Equal(after.DeletionTimestamp)
-	if !same {
+	if !countsAlike(before, after) {
 		t.count(before, -1)
 		t.count(after, 1)
 	}
@@ -91,6 +90,14 @@ func (t *Tally) change(old, now any) {
 		close(t.next)
 		t.next = nil
 	}
+}
+
+// countsAlike says whether a user counts for the same as before, as after most writes:
+// those of the status. The generation doesn't tell: in an etcd that was restored from a
+// backup the same one comes again.
+func countsAlike(before, after *v1alpha1.ProvisionedUser) bool {
+	return before != nil && after != nil && before.Spec.ID == after.Spec.ID && before.Spec.Provider == after.Spec.Provider &&
+		isLive(before) == isLive(after) && maps.Equal(before.Spec.Memberships, after.Spec.Memberships)
 }
 
 func (t *Tally) count(u *v1alpha1.ProvisionedUser, by int) {

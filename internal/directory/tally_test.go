@@ -50,7 +50,9 @@ func TestTally(t *testing.T) {
 			u.ResourceVersion = strconv.Itoa(version)
 			switch rapid.IntRange(0, 3).Draw(t, "change") {
 			case 0:
-				u.Generation++
+				if rapid.Bool().Draw(t, "not restored from a backup") {
+					u.Generation++
+				}
 				u.Spec.Memberships = map[string]v1alpha1.Membership{}
 				for _, id := range rapid.SliceOfDistinct(rapid.SampledFrom(roles), rapid.ID).Draw(t, "roles") {
 					u.Spec.Memberships[id] = v1alpha1.Membership{}

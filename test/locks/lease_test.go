@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,6 +37,7 @@ func theLeaseIsTheManagers() {
 		for _, as := range []client.Client{root, master} {
 			Expect(namesItself(ctx, as, cluster.Namespace)).To(refusedBy("rollcall-lease", says))
 			Expect(as.Delete(ctx, lease(cluster.Namespace))).To(refusedBy("rollcall-lease", says))
+			Expect(as.DeleteAllOf(ctx, &coordinationv1.Lease{}, client.InNamespace(cluster.Namespace))).To(refusedBy("rollcall-lease", says))
 		}
 		held := lease(cluster.Namespace)
 		Expect(itself.Get(ctx, client.ObjectKeyFromObject(held), held)).To(Succeed())
@@ -45,6 +47,7 @@ func theLeaseIsTheManagers() {
 		By("the control plane emptying the namespace")
 		as := impersonated("system:serviceaccount:kube-system:namespace-controller", "administrators")
 		Expect(namesItself(ctx, as, cluster.Namespace)).To(refusedBy("rollcall-lease", says))
+		Expect(as.DeleteAllOf(ctx, held, client.InNamespace(cluster.Namespace), client.DryRunAll)).To(Succeed())
 		Expect(as.Delete(ctx, held)).To(Succeed())
 	})
 
@@ -52,5 +55,11 @@ func theLeaseIsTheManagers() {
 		Expect(root.Create(ctx, lease("default"))).To(Succeed())
 		Expect(namesItself(ctx, root, "default")).To(Succeed())
 		Expect(root.Delete(ctx, lease("default"))).To(Succeed())
+
+		other := lease(cluster.Namespace)
+		other.Name = "other"
+		Expect(root.Create(ctx, other)).To(Succeed())
+		Expect(root.DeleteAllOf(ctx, &coordinationv1.Lease{}, client.InNamespace(cluster.Namespace))).To(Succeed())
+		Expect(root.Get(ctx, client.ObjectKeyFromObject(other), other)).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
 	})
 }
