@@ -44,7 +44,7 @@ var _ = Describe("tokens", Ordered, func() {
 		Expect(p.Err).To(And(HavePrefix("identityprovider.identity.rollcall.dev/toks created, of type Generic\n"), ContainSubstring("won't be shown again")))
 		first = secretToken.FindStringSubmatch(p.Out)
 		idp := get(ctx, provider, &v1alpha1.IdentityProvider{})
-		Expect(idp.Spec.Type).To(Equal(v1alpha1.ProviderEntra))
+		Expect(idp.Spec.Type).To(Equal(v1alpha1.ProviderGeneric))
 		Expect(idp.Spec.Subject).To(Equal(v1alpha1.SubjectRule{From: v1alpha1.SubjectFromEmail, Prefix: "oidc:"}))
 		Eventually(func() int { return status(ctx, first[1]) }).WithContext(ctx).Should(Equal(http.StatusOK))
 
