@@ -156,6 +156,39 @@ var _ = Describe("Bindings", func() {
 		s.expectCannot(u.Spec.UserName, "get", "configmaps", s.namespace)
 	}, NodeTimeout(2*patience))
 
+	It("to a role that is deleted let nobody who is suspended meanwhile have it when it comes back", func(ctx SpecContext) {
+		s.ctx = ctx
+		// What the manager may itself it may bind without being allowed to: the API server
+		// looks into the role then, and says of one that isn't there that the binding isn't.
+		role := func() *rbacv1.ClusterRole {
+			return &rbacv1.ClusterRole{
+				ObjectMeta: metav1.ObjectMeta{Name: "passing-" + s.id},
+				Rules:      []rbacv1.PolicyRule{{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"provisionedusers"}, Verbs: []string{"get"}}},
+			}
+		}
+		rule := s.newRule(role().Name)
+		gone, stays := s.newUser("alice", s.role), s.newUser("bob", s.role)
+		refused := func() {
+			GinkgoHelper()
+			Eventually(func(g Gomega) {
+				ready := condition(g, fetch(ctx, g, rule).Status.Conditions, v1alpha1.ConditionReady)
+				g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonBindingsRefused))
+				g.Expect(ready.Message).To(ContainSubstring("not found"))
+			}, patience, interval).Should(Succeed())
+		}
+		refused()
+		s.create(role())
+		bindings := s.witness(ctx)
+		Eventually(bindings.now, patience, interval).Should(HaveLen(2))
+
+		Expect(admin.Delete(ctx, role())).To(Succeed())
+		patch(ctx, gone, suspend)
+		Eventually(bindings.now, patience, interval).ShouldNot(HaveKey(grant{rule.Name, gone.Spec.UserName}))
+		refused()
+		s.create(role())
+		Eventually(bindings.now, patience, interval).Should(Equal(map[grant]bool{{rule.Name, stays.Spec.UserName}: true}))
+	}, NodeTimeout(3*patience))
+
 	It("appear in namespaces that come later and match, and go when they match no longer", func(ctx SpecContext) {
 		s.ctx = ctx
 		s.newRule("pod-reader", func(r *v1alpha1.AccessRule) {

@@ -162,10 +162,10 @@ func (w *Writer) withdraw(ctx context.Context, from Source, b Binding) (*Refusal
 	switch {
 	case err == nil:
 		return nil, nil
-	case gone(err):
-		// Nobody has anything from it. The watch tells us, and the next plan puts
-		// back the rest.
-		return nil, nil
+	case gone(err, b):
+		// The watch tells us, and the next plan puts back the rest. That nobody has
+		// anything from it is not left to how an error reads.
+		return nil, w.delete(ctx, b)
 	case final(err):
 		refusal := refuse(b, err)
 		return &refusal, w.delete(ctx, b)
@@ -200,13 +200,14 @@ func (w *Writer) grant(ctx context.Context, from Source, b Binding) (*Refusal, e
 
 // settle tells refusals from errors that are worth a retry.
 func settle(b Binding, err error) (*Refusal, error) {
+	resource, _ := missing(err)
 	switch {
 	case err == nil:
 		return nil, nil
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), missing(err) == "namespaces":
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause), resource == namespaces:
 		// Skipped; the watch tells us when that changes.
 		return nil, nil
-	case gone(err):
+	case gone(err, b):
 		// Our cache still had it.
 		return nil, err
 	case final(err):
@@ -235,24 +236,29 @@ func final(err error) bool {
 }
 
 // gone says that the binding that was to be updated is not there, or not even
-// its namespace.
-func gone(err error) bool {
-	switch missing(err) {
-	case "rolebindings", "clusterrolebindings", "namespaces":
+// its namespace. Where it is the role that is not there, the API server speaks of a
+// binding too, by the name of the role.
+func gone(err error, b Binding) bool {
+	kind, name := missing(err)
+	switch kind {
+	case "rolebindings", "clusterrolebindings":
+		return name == b.Name
+	case namespaces:
 		return true
 	default:
 		return false
 	}
 }
 
-// missing returns the resource that a NotFound speaks of: the namespace, the
-// binding itself, or the role it refers to.
-func missing(err error) string {
+const namespaces = "namespaces"
+
+// missing returns the resource and the name that a NotFound speaks of.
+func missing(err error) (resource, name string) {
 	var status apierrors.APIStatus
 	if !apierrors.IsNotFound(err) || !errors.As(err, &status) || status.Status().Details == nil {
-		return ""
+		return "", ""
 	}
-	return status.Status().Details.Kind
+	return status.Status().Details.Kind, status.Status().Details.Name
 }
 
 // takeBack deals with a name that is taken by an object without our labels. If

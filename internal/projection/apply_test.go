@@ -113,9 +113,9 @@ func TestWithdrawalsGetThrough(t *testing.T) {
 		{"denied as not allowed", metav1.Status{Code: 405}, put + "," + drop, true, false},
 		{"too large", metav1.Status{Code: 413, Reason: metav1.StatusReasonRequestEntityTooLarge}, put + "," + drop, true, false},
 		{"invalid", metav1.Status{Code: 422, Reason: metav1.StatusReasonInvalid}, put + "," + drop, true, false},
-		{"the role is gone", metav1.Status{Code: 404, Reason: metav1.StatusReasonNotFound, Details: &metav1.StatusDetails{Kind: "clusterroles"}}, put + "," + drop, true, false},
+		{"the role is gone", metav1.Status{Code: 404, Reason: metav1.StatusReasonNotFound, Details: &metav1.StatusDetails{Kind: "rolebindings", Name: "pod-reader"}}, put + "," + drop, true, false},
 		{"a webhook that can't be reached", metav1.Status{Code: 500, Reason: metav1.StatusReasonInternalError, Message: "failed calling webhook"}, put + "," + drop, false, true},
-		{"the binding is gone", metav1.Status{Code: 404, Reason: metav1.StatusReasonNotFound, Details: &metav1.StatusDetails{Kind: "rolebindings"}}, put, false, false},
+		{"the binding is gone", metav1.Status{Code: 404, Reason: metav1.StatusReasonNotFound, Details: &metav1.StatusDetails{Kind: "rolebindings", Name: "x"}}, put + "," + drop, false, false},
 		{"somebody wrote in between", metav1.Status{Code: 409, Reason: metav1.StatusReasonConflict}, put, false, true},
 		{"too many requests", metav1.Status{Code: 429, Reason: metav1.StatusReasonTooManyRequests}, put, false, true},
 	} {
