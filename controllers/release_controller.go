@@ -86,8 +86,28 @@ func (r *userReleaser) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Re
 	if err != nil || releasing(p) {
 		return ctrl.Result{}, err // the deletion policy is at it
 	}
+	if len(pending) == 0 {
+		return ctrl.Result{}, nil
+	}
 	defer r.turn(u.Name)()
+	// Whoever had the turn before may have made the user local.
+	switch local, err := r.localByNow(ctx, u); {
+	case err != nil:
+		return ctrl.Result{}, err
+	case local:
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
+	}
 	return r.retryConflict(r.takeBack(ctx, pending))
+}
+
+// localByNow says whether a user has become a local one, as the API server has it.
+func (r *userReleaser) localByNow(ctx context.Context, u *v1alpha1.ProvisionedUser) (bool, error) {
+	now := &v1alpha1.ProvisionedUser{}
+	err := r.live.Get(ctx, client.ObjectKeyFromObject(u), now)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("read user %q: %w", u.Name, err)
+	}
+	return err == nil && now.UID == u.UID && now.Spec.Provider == "", nil
 }
 
 // releasing says whether a provider is being deleted, and its users are released

@@ -87,8 +87,18 @@ var _ = Describe("A release, when somebody writes in between,", func() {
 		Eventually(bindings.now, patience, interval).Should(HaveLen(1))
 		before := bindings.now()
 		bindings.forget()
-		arrived, open := door.shut("/provisionedusers/" + u.Name)
+		// Until the status has followed the attachment: another write of the object would make
+		// the release's fail.
+		outage.arm("/provisionedusers/"+u.Name, always, false)
+		DeferCleanup(outage.disarm)
 		p := s.end(ctx, v1alpha1.DeletionRelease)
+		pending(ctx, u)
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, u).Status.Roles).To(HaveExactElements(
+				HaveField("Sources", ContainElement(HaveField("Kind", v1alpha1.SourceRoleAttachment)))))
+		}, patience, interval).Should(Succeed())
+		arrived, open := door.shut("/provisionedusers/" + u.Name)
+		outage.disarm()
 		Eventually(arrived, patience).Should(BeClosed())
 		patch(ctx, p, func(p *v1alpha1.IdentityProvider) { p.Spec.DeletionPolicy = v1alpha1.DeletionFreeze })
 		Consistently(func(g Gomega) { g.Expect(attachmentsOf(ctx, g, u)).To(HaveLen(1)) }, time.Second, interval).Should(Succeed())
