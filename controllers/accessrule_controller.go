@@ -203,7 +203,7 @@ func (r *ruleReconciler) report(ctx context.Context, rule *v1alpha1.AccessRule, 
 	ready, reason, message := verdict(d, refusals, failed)
 	setCondition(&status.Conditions, rule, v1alpha1.ConditionReady, ready, reason, message)
 	r.authors.show(&status.Conditions, rule)
-	tallyRule(rule, status, reason, len(refusals))
+	measureRule(rule, status, reason, len(refusals))
 	if equality.Semantic.DeepEqual(&rule.Status, status) {
 		return nil
 	}
@@ -212,8 +212,8 @@ func (r *ruleReconciler) report(ctx context.Context, rule *v1alpha1.AccessRule, 
 	return r.patchStatus(ctx, rule, desired)
 }
 
-// tallyRule tells the metrics of a rule.
-func tallyRule(rule *v1alpha1.AccessRule, status *v1alpha1.AccessRuleStatus, reason string, refused int) {
+// measureRule tells the metrics of a rule.
+func measureRule(rule *v1alpha1.AccessRule, status *v1alpha1.AccessRuleStatus, reason string, refused int) {
 	kind := roleBindingKind
 	if rule.Spec.ClusterWide {
 		kind = clusterRoleBindingKind

@@ -35,8 +35,6 @@ type providerReconciler struct {
 	contactEvents <-chan event.GenericEvent
 	// counted is when the objects of a provider were last counted.
 	counted sync.Map
-	// measured is the token of a provider that the metrics speak of.
-	measured sync.Map
 }
 
 func (r *providerReconciler) setup(mgr ctrl.Manager) error {
@@ -65,7 +63,7 @@ func (r *providerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return ctrl.Result{}, err
 	case !found:
 		usersByState.DeletePartialMatch(prometheus.Labels{"provider": req.Name})
-		r.measure(req.Name, nil)
+		tokenExpiry.drop(req.Name)
 		r.counted.Delete(req.Name)
 		return ctrl.Result{}, nil
 	case cached.DeletionTimestamp != nil:
@@ -85,7 +83,6 @@ func (r *providerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		if err := r.patchStatus(ctx, p, desired); err != nil {
 			return ctrl.Result{}, err
 		}
-		r.announce(desired, p.Status.Conditions)
 	}
 	return r.after(next), nil
 }
@@ -106,9 +103,10 @@ func (r *providerReconciler) observe(ctx context.Context, p *v1alpha1.IdentityPr
 		return nil, time.Time{}, err
 	}
 	status.LastContactAt = r.lastContact(p)
-	next := judge(status, p, r.clock.Now())
-	r.measure(p.Name, expiryOf(status.Tokens, r.clock.Now()).used)
-	return status, next, nil
+	tokens := expiryOf(status.Tokens, r.clock.Now())
+	tokens.measure(p.Name)
+	judge(status, p, tokens, r.clock.Now())
+	return status, tokens.next, nil
 }
 
 func (r *providerReconciler) tenantURL(provider string) string {
@@ -163,12 +161,11 @@ func later(recorded *metav1.Time, seen time.Time) *metav1.Time {
 	return &metav1.Time{Time: seen}
 }
 
-// judge sets the conditions, and returns when time alone changes them.
-func judge(status *v1alpha1.IdentityProviderStatus, p *v1alpha1.IdentityProvider, now time.Time) (next time.Time) {
+// judge sets the conditions.
+func judge(status *v1alpha1.IdentityProviderStatus, p *v1alpha1.IdentityProvider, tokens expiry, now time.Time) {
 	set := func(kind string, is bool, reason, message string) {
 		setCondition(&status.Conditions, p, kind, is, reason, message)
 	}
-	tokens := expiryOf(status.Tokens, now)
 	tokens.judge(&status.Conditions, p, now)
 	if status.LastContactAt != nil {
 		set(v1alpha1.ConditionConnected, true, "Contacted", "a client has authenticated")
@@ -183,7 +180,6 @@ func judge(status *v1alpha1.IdentityProviderStatus, p *v1alpha1.IdentityProvider
 	default:
 		set(v1alpha1.ConditionReady, true, v1alpha1.ReasonReconciled, "SCIM requests are served")
 	}
-	return tokens.next
 }
 
 // count queues a provider for counting, at most once an interval.

@@ -40,7 +40,9 @@ func TestJudge(t *testing.T) {
 			if tc.contacted {
 				status.LastContactAt = &metav1.Time{Time: noon}
 			}
-			next := judge(status, p, noon)
+			tokens := expiryOf(tc.tokens, noon)
+			judge(status, p, tokens, noon)
+			next := tokens.next
 			for kind, reason := range map[string]string{
 				v1alpha1.ConditionReady: tc.ready, v1alpha1.ConditionTokenExpiring: tc.expiring, v1alpha1.ConditionConnected: tc.conn,
 			} {
@@ -107,7 +109,8 @@ func TestTokenExpiry(t *testing.T) {
 					t.Errorf("in use is %+v, want %s", e.used, tc.used)
 				}
 				p, status := &v1alpha1.IdentityProvider{}, &v1alpha1.IdentityProviderStatus{Tokens: tc.tokens}
-				next := judge(status, p, noon)
+				judge(status, p, e, noon)
+				next := e.next
 				c := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionTokenExpiring)
 				if is := c.Status == metav1.ConditionTrue; is != (tc.reason != "") || (is && c.Reason != tc.reason) || !strings.Contains(c.Message, tc.says) {
 					t.Errorf("%s, %s: %s", c.Status, c.Reason, c.Message)

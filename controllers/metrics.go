@@ -20,38 +20,37 @@ var (
 		Name: "rollcall_users",
 		Help: "ProvisionedUsers by identity provider (local for none) and effective state.",
 	}, []string{"provider", "state"})
-	usersRefused = newTally("rollcall_users_refused",
+	usersRefused = newObjectGauge("rollcall_users_refused",
 		"Active users whose roles are not bound because their subject is reserved, malformed, missing or somebody else's, by identity provider (local for none).",
 		"provider")
-	roles = newTally("rollcall_roles",
+	roles = newObjectGauge("rollcall_roles",
 		"ProvisionedRoles by identity provider (local for none).",
 		"provider")
-	rolesIncomplete = newTally("rollcall_roles_incomplete",
+	rolesIncomplete = newObjectGauge("rollcall_roles_incomplete",
 		"ProvisionedRoles with members that are no users, such as nested groups, by identity provider.",
 		"provider")
-	attachments = newTally("rollcall_attachments",
+	attachments = newObjectGauge("rollcall_attachments",
 		"RoleAttachments by state: Active, Pending, Expired, Superseded or Ineffective.",
 		"state").knowing("Active", "Pending", "Expired", "Superseded", "Ineffective")
-	rules = newTally("rollcall_access_rules",
+	rules = newObjectGauge("rollcall_access_rules",
 		"AccessRules by the reason of their condition Ready, such as Reconciled, RoleNotFound or BindingsRefused.",
 		"reason").knowing(v1alpha1.ReasonReconciled, v1alpha1.ReasonRoleNotFound, v1alpha1.ReasonRoleOfAnotherProvider,
 		v1alpha1.ReasonBindingsRefused, v1alpha1.ReasonProjecting)
-	rulesUnbacked = newTally("rollcall_access_rules_unbacked",
+	rulesUnbacked = newObjectGauge("rollcall_access_rules_unbacked",
 		"AccessRules whose author may not bind any more what the rule gives, by the reason of their condition AuthorMayBind.",
 		"reason").knowing(access.ReasonAuthorLostRight)
-	bindings = newTally("rollcall_bindings",
+	bindings = newObjectGauge("rollcall_bindings",
 		"Bindings that access rules and permission levels are projected to, by kind: RoleBinding or ClusterRoleBinding.",
 		"kind").knowing(roleBindingKind, clusterRoleBindingKind)
-	bindingsRefused = newTally("rollcall_bindings_refused",
+	bindingsRefused = newObjectGauge("rollcall_bindings_refused",
 		"Bindings that could not be written, by what they are for (rule or level): the manager may not bind the role, or a foreign binding has the name.",
 		"source").knowing(forRule, forLevel)
-	lastContact = newTally("rollcall_identity_provider_last_contact_timestamp_seconds",
+	lastContact = newObjectGauge("rollcall_identity_provider_last_contact_timestamp_seconds",
 		"Unix time, to the minute, of the last authenticated SCIM request, by identity provider and its type.",
 		"provider", "type")
-	tokenExpiry = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "rollcall_token_expiry_timestamp_seconds",
-		Help: "When the token ends that the identity provider uses, as Unix time: of those in use the one that ends first or, as long as none was presented, the one that lives longest.",
-	}, []string{"provider", "token"})
+	tokenExpiry = newObjectGauge("rollcall_token_expiry_timestamp_seconds",
+		"When the token ends that the identity provider uses, as Unix time: of those in use the one that ends first or, as long as none was presented, the one that lives longest.",
+		"provider", "token")
 	eventsDropped = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "rollcall_events_dropped_total",
 		Help: "Kubernetes Events that were not recorded because there were too many at once, by type: Normal or Warning.",

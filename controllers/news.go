@@ -51,7 +51,7 @@ func newsOf(before, after client.Object) []news {
 		}
 	case *v1alpha1.IdentityProvider:
 		if before, ok := before.(*v1alpha1.IdentityProvider); ok {
-			return providerNews(before, after)
+			return append(providerNews(before, after), tokenNews(before, after)...)
 		}
 	}
 	return nil
@@ -145,7 +145,7 @@ func ruleNews(before, after *v1alpha1.AccessRule) []news {
 	return all
 }
 
-// providerNews leaves the tokens alone, whose Events are not only about a turn.
+// providerNews leaves out what tokenNews tells.
 func providerNews(before, after *v1alpha1.IdentityProvider) []news {
 	var all []news
 	ready := turnOf(before.Status.Conditions, after.Status.Conditions, v1alpha1.ConditionReady)

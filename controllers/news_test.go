@@ -124,7 +124,7 @@ func TestNewsOf(t *testing.T) {
 		{"a paused provider", provider(is(ready, yes, v1alpha1.ReasonReconciled)), provider(is(ready, no, v1alpha1.ReasonPaused)), "Normal Paused"},
 		{"a provider that goes on", provider(is(ready, no, v1alpha1.ReasonPaused)), provider(is(ready, yes, v1alpha1.ReasonReconciled)), "Normal Serving"},
 		{"the first contact", provider(is(v1alpha1.ConditionConnected, no, "x")), provider(is(v1alpha1.ConditionConnected, yes, "Contacted")), "Normal Contacted"},
-		{"a token that ends soon", provider(nil), provider(is(v1alpha1.ConditionTokenExpiring, yes, v1alpha1.ReasonExpiresSoon)), ""},
+		{"a token that ends soon", provider(nil), provider(is(v1alpha1.ConditionTokenExpiring, yes, v1alpha1.ReasonExpiresSoon)), "Warning TokenExpiring"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -131,27 +130,25 @@ func days(d time.Duration) string {
 	return fmt.Sprintf("%d days", d/day)
 }
 
-// announce records an Event when there is something new to say of the tokens.
-func (r *providerReconciler) announce(p *v1alpha1.IdentityProvider, before []metav1.Condition) {
-	was := meta.FindStatusCondition(before, v1alpha1.ConditionTokenExpiring)
-	is := meta.FindStatusCondition(p.Status.Conditions, v1alpha1.ConditionTokenExpiring)
+// tokenNews tells of each warning once: the condition's message says which is due.
+func tokenNews(before, after *v1alpha1.IdentityProvider) []news {
+	t := turnOf(before.Status.Conditions, after.Status.Conditions, v1alpha1.ConditionTokenExpiring)
 	switch {
-	case was != nil && was.Reason == is.Reason && was.Message == is.Message:
-	case is.Reason == v1alpha1.ReasonExpiresSoon:
-		r.record(p, corev1.EventTypeWarning, v1alpha1.ConditionTokenExpiring, is.Message)
-	case is.Reason == v1alpha1.ReasonTokenExpired, is.Reason == v1alpha1.ReasonNoToken && was != nil:
-		r.record(p, corev1.EventTypeWarning, is.Reason, is.Message)
+	case t.after == nil, t.before != nil && t.before.Reason == t.after.Reason && t.before.Message == t.after.Message:
+		return nil
+	case t.after.Reason == v1alpha1.ReasonExpiresSoon:
+		return []news{t.because(corev1.EventTypeWarning, v1alpha1.ConditionTokenExpiring)}
+	case t.after.Reason == v1alpha1.ReasonTokenExpired, t.after.Reason == v1alpha1.ReasonNoToken && t.before != nil:
+		return []news{t.news(corev1.EventTypeWarning)}
 	}
+	return nil
 }
 
-// measure tells the metrics when the token in use ends; nil for none.
-func (r *providerReconciler) measure(provider string, used *v1alpha1.TokenStatus) {
-	id := ""
-	if used != nil && used.ExpiresAt != nil {
-		id = used.ID
-		tokenExpiry.WithLabelValues(provider, id).Set(float64(used.ExpiresAt.Unix()))
+// measure tells the metrics when the token in use ends.
+func (e expiry) measure(provider string) {
+	if e.used == nil || e.used.ExpiresAt == nil {
+		tokenExpiry.drop(provider)
+		return
 	}
-	if was, ok := r.measured.Swap(provider, id); ok && was != id {
-		tokenExpiry.DeleteLabelValues(provider, was.(string))
-	}
+	tokenExpiry.put(provider, float64(e.used.ExpiresAt.Unix()), provider, e.used.ID)
 }

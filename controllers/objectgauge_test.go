@@ -6,9 +6,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-func TestTally(t *testing.T) {
+func TestObjectGauge(t *testing.T) {
 	t.Parallel()
-	c := newTally("things", "Things by place.", "place")
+	c := newObjectGauge("things", "Things by place.", "place")
 	expect := func(what string, series int, want map[string]float64) {
 		t.Helper()
 		if n := testutil.CollectAndCount(c); n != series {

@@ -8,9 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// tally keeps a gauge in step with what the reconcilers last saw of each object: how
+// objectGauge keeps a gauge in step with what the reconcilers last saw of each object: how
 // many there are of each kind, by labels that an object can change.
-type tally struct {
+type objectGauge struct {
 	*prometheus.GaugeVec
 	mu     sync.Mutex
 	byName map[string]share
@@ -26,8 +26,8 @@ type share struct {
 	labels []string
 }
 
-func newTally(name, help string, labels ...string) *tally {
-	return &tally{
+func newObjectGauge(name, help string, labels ...string) *objectGauge {
+	return &objectGauge{
 		GaugeVec: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels),
 		byName:   map[string]share{}, count: map[string]float64{}, known: map[string]bool{},
 	}
@@ -35,7 +35,7 @@ func newTally(name, help string, labels ...string) *tally {
 
 // knowing shows zero for these values of the label: what is not there can't be seen to
 // rise.
-func (t *tally) knowing(values ...string) *tally {
+func (t *objectGauge) knowing(values ...string) *objectGauge {
 	for _, v := range values {
 		t.known[join(v)] = true
 		t.WithLabelValues(v).Set(0)
@@ -46,7 +46,7 @@ func (t *tally) knowing(values ...string) *tally {
 func join(labels ...string) string { return strings.Join(labels, "\x00") }
 
 // put says what an object adds from now on; nothing takes it out.
-func (t *tally) put(name string, amount float64, labels ...string) {
+func (t *objectGauge) put(name string, amount float64, labels ...string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old, known := t.byName[name]
@@ -78,10 +78,10 @@ func one(is bool) float64 {
 }
 
 // drop takes an object out.
-func (t *tally) drop(name string) { t.put(name, 0) }
+func (t *objectGauge) drop(name string) { t.put(name, 0) }
 
 // add leaves no series behind that says zero, but of known labels: providers go.
-func (t *tally) add(s share) {
+func (t *objectGauge) add(s share) {
 	key := join(s.labels...)
 	t.count[key] += s.amount
 	if t.count[key] == 0 && !t.known[key] {
