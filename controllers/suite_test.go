@@ -5,7 +5,9 @@ package controllers_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,7 +47,7 @@ var (
 	operator client.Client
 	control  *cluster.Cluster
 	now      = &shiftedClock{}
-	writes   = &writeCounter{}
+	writes   = &writeLog{}
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
@@ -148,16 +150,33 @@ func (c *shiftedClock) shift(d time.Duration) {
 	DeferCleanup(func() { c.offset.Add(-int64(d)) })
 }
 
-// writeCounter counts what the manager sends that is neither a read nor a question.
-type writeCounter struct{ n atomic.Int64 }
+// writeLog tells what the manager sends that is neither a read nor a question.
+type writeLog struct {
+	mutex sync.Mutex
+	lines []string // method and path
+}
 
-func (w *writeCounter) wrap(next http.RoundTripper) http.RoundTripper {
+func (w *writeLog) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/subjectaccessreviews") {
-			w.n.Add(1)
+			w.mutex.Lock()
+			w.lines = append(w.lines, r.Method+" "+r.URL.Path)
+			w.mutex.Unlock()
 		}
 		return next.RoundTrip(r)
 	})
+}
+
+// fromNow starts an account: what it returns are the writes sent since.
+func (w *writeLog) fromNow() func() []string {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	seen := len(w.lines)
+	return func() []string {
+		w.mutex.Lock()
+		defer w.mutex.Unlock()
+		return slices.Clone(w.lines[seen:])
+	}
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
