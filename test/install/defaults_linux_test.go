@@ -3,6 +3,8 @@
 package install_test
 
 import (
+	"context"
+	"path/filepath"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -11,46 +13,50 @@ import (
 	"github.com/rollcall-dev/rollcall/test/image"
 )
 
-// By the command of README.md, and from the image: nothing is brought into it, or left
+// By the commands of README.md, and from the image: nothing is brought into it, or left
 // out, for the sake of the test. The certificate of the webhooks is the manager's own.
 var _ = Describe("An installation with the defaults", Ordered, func() {
-	var (
-		i *installation
-		c *container
-	)
+	var built *image.Image
 
 	BeforeAll(func(ctx SpecContext) {
 		if err := image.Unavailable(); err != nil {
-			Skip("NOT PROVEN on this machine: that the image runs as the chart says: " + err.Error())
+			Skip("NOT PROVEN on this machine: that the image runs as the manifests say: " + err.Error())
 		}
-		i = newInstallation(ctx, usual)
-		i.role = "edit"
-		_, err := helm(ctx, i.Cluster, "install", "rollcall", chart(), "--namespace", usual, "--create-namespace",
-			"--set", "image.repository=example.com/rollcall", "--set", "ingress.enabled=true", "--set", "ingress.host=scim.example.com")
+		var err error
+		built, err = image.Build(ctx, root, GinkgoT().TempDir(), nil)
 		Expect(err).NotTo(HaveOccurred())
-		built, err := image.Build(ctx, root, GinkgoT().TempDir(), nil)
-		Expect(err).NotTo(HaveOccurred())
-		c = i.startContainer(ctx, built)
 	}, NodeTimeout(8*time.Minute))
 
-	It("gets ready from nothing, without a file that it could write", func(ctx SpecContext) {
+	byHelm := func(ctx context.Context, i *installation) error {
+		_, err := helm(ctx, i.Cluster, "install", "rollcall", chart(), "--namespace", usual, "--create-namespace",
+			"--set", "image.repository=example.com/rollcall", "--set", "ingress.enabled=true", "--set", "ingress.host=scim.example.com")
+		return err
+	}
+	byKustomize := func(ctx context.Context, i *installation) error {
+		_, err := i.Kubectl(ctx, "apply", "-k", filepath.Join(root, "config", "default"))
+		return err
+	}
+
+	DescribeTable("runs as it is", func(ctx SpecContext, install func(context.Context, *installation) error) {
+		i := newInstallation(ctx, usual)
+		i.role = "edit"
+		Expect(install(ctx, i)).To(Succeed())
+		c := i.startContainer(ctx, built)
+		By("getting ready from nothing, without a file that it could write")
 		c.isReady(ctx)
 		c.isConfined()
-	}, NodeTimeout(time.Minute))
-
-	It("provisions, and is asked by the API server over the certificate that it made", func(ctx SpecContext) {
+		By("provisioning, and being asked by the API server over the certificate that it made")
 		i.activate(ctx, c.scimURL)
 		i.provision(ctx)
 		i.isLocked(ctx, i.Client(), true)
 		i.asksWebhooks(ctx)
-	}, NodeTimeout(3*time.Minute))
-
-	It("is the only one that a cluster takes", func(ctx SpecContext) {
+		By("being the only one that Helm adds to the cluster")
 		_, err := helm(ctx, i.Cluster, "install", "second", chart(), "--namespace", other, "--create-namespace")
-		Expect(err).To(MatchError(ContainSubstring(`"meta.helm.sh/release-name" must equal "second"`)))
-	}, NodeTimeout(time.Minute))
-
-	It("ends when it is told to", func(ctx SpecContext) {
+		Expect(err).To(MatchError(ContainSubstring("invalid ownership metadata")))
+		By("ending when it is told to")
 		c.stop(ctx)
-	}, NodeTimeout(time.Minute))
+	},
+		Entry("by Helm", byHelm, NodeTimeout(5*time.Minute)),
+		Entry("by kustomize", byKustomize, NodeTimeout(5*time.Minute)),
+	)
 })
