@@ -136,6 +136,7 @@ type ProvisionedUserSpec struct {
 	// once it has grown.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || self <= 1000000",optionalOldSelf=true,message="spec.suspensions begins at a million at most, so that a suspension can always be counted"
 	Suspensions int64 `json:"suspensions,omitempty"`
 
 	// deprovisionedAt is set when the identity provider deleted the user.
