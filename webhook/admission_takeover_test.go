@@ -47,6 +47,27 @@ var _ = Describe("What is attached to a local user", func() {
 		create(ctx, chief, localUser("heir", ", id: "+id))
 	})
 
+	It("does not come with a lower count of suspensions, which grows back", func(ctx SpecContext) {
+		create(ctx, admin, localUser("returner", ", suspensions: 1"), localRole("vault", ""))
+		create(ctx, admin, attachment("returner", "vault", ""))
+		Expect(*read(ctx, "returner-vault", &v1alpha1.RoleAttachment{}).Spec.Epoch).To(BeEquivalentTo(1))
+		id := read(ctx, "returner", &v1alpha1.ProvisionedUser{}).Spec.ID
+		Expect(editor.Delete(ctx, localUser("returner", ""))).To(Succeed())
+		Expect(editor.Create(ctx, localUser("returner", ", id: "+id))).To(refusedWith("spec.id: Forbidden", `the role "vault"`))
+		create(ctx, editor, localUser("returner", ", suspensions: 2, id: "+id)) // for which it is void
+	})
+
+	// A count at its end could not be raised, so that nobody could suspend the user.
+	It("is void after a suspension, which can always be counted", func(ctx SpecContext) {
+		const ahead = "spec.suspensions begins at a million at most"
+		for _, count := range []string{"1000001", "9007199254740992"} {
+			Expect(admin.Create(ctx, localUser("ahead", ", suspensions: "+count))).To(refusedWith(ahead))
+		}
+		create(ctx, admin, idpUser("counted", "entra", ""))
+		Expect(patch(ctx, scim, "ProvisionedUser", "counted", `{"spec":{"suspensions":1000001}}`)).To(refusedWith(ahead))
+		create(ctx, admin, localUser("ahead", ", suspensions: 1000000"))
+	})
+
 	It("is left to an identity provider by none who may not attach and assign", func(ctx SpecContext) {
 		create(ctx, admin, localUser("ward", ", permissionLevel: Auditor"), localRole("home", ""))
 		create(ctx, admin, attachment("ward", "home", ""))

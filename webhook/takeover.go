@@ -57,11 +57,17 @@ func (g *gate) attached(ctx context.Context, u *v1alpha1.ProvisionedUser) ([]str
 }
 
 // attachedRoles are the roles, sorted, of those attachments to a local user that are
-// not void for good.
+// not void for good. One that was made at a higher count of suspensions, when the user
+// was deleted and made again since, counts as soon as that is reached.
 func attachedRoles(list []*v1alpha1.RoleAttachment, u *v1alpha1.ProvisionedUser, now time.Time) []string {
 	var roles []string
 	for _, a := range list {
-		switch access.Attachment(a, u, nil, nil, now).State {
+		then := u
+		if a.Spec.Epoch != nil && *a.Spec.Epoch > u.Spec.Suspensions {
+			then = u.DeepCopy()
+			then.Spec.Suspensions = *a.Spec.Epoch
+		}
+		switch access.Attachment(a, then, nil, nil, now).State {
 		case v1alpha1.AttachmentSuperseded, v1alpha1.AttachmentExpired:
 		default:
 			roles = append(roles, a.Spec.Role)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
@@ -13,7 +14,7 @@ import (
 func TestAttachedRoles(t *testing.T) {
 	t.Parallel()
 	attach := func(role string, change ...func(*v1alpha1.RoleAttachmentSpec)) *v1alpha1.RoleAttachment {
-		a := &v1alpha1.RoleAttachment{Spec: v1alpha1.RoleAttachmentSpec{User: "alice", Role: role, Epoch: new(int64), UserID: "id-of-alice"}}
+		a := &v1alpha1.RoleAttachment{Spec: v1alpha1.RoleAttachmentSpec{User: "alice", Role: role, Epoch: ptr.To[int64](2), UserID: "id-of-alice"}}
 		for _, f := range change {
 			f(&a.Spec)
 		}
@@ -25,11 +26,14 @@ func TestAttachedRoles(t *testing.T) {
 		attach("later", func(s *v1alpha1.RoleAttachmentSpec) { s.StartsAt = at(time.Hour) }),
 		attach("over", func(s *v1alpha1.RoleAttachmentSpec) { s.ExpiresAt = at(-time.Hour) }),
 		attach("anothers", func(s *v1alpha1.RoleAttachmentSpec) { s.UserID = "id-of-another-alice" }),
-		attach("superseded", func(s *v1alpha1.RoleAttachmentSpec) { epoch := int64(3); s.Epoch = &epoch }),
-		attach("unstamped", func(s *v1alpha1.RoleAttachmentSpec) { s.UserID, s.Epoch = "", nil }),
+		attach("superseded", func(s *v1alpha1.RoleAttachmentSpec) { s.Epoch = ptr.To[int64](1) }),
+		attach("once-suspended-again", func(s *v1alpha1.RoleAttachmentSpec) { s.Epoch = ptr.To[int64](3) }),
+		attach("anothers-then", func(s *v1alpha1.RoleAttachmentSpec) { s.Epoch, s.UserID = ptr.To[int64](3), "id-of-another-alice" }),
+		attach("unstamped", func(s *v1alpha1.RoleAttachmentSpec) { s.UserID = "" }),
+		attach("never-admitted", func(s *v1alpha1.RoleAttachmentSpec) { s.UserID, s.Epoch = "", nil }),
 	}
-	for name, u := range map[string]*v1alpha1.ProvisionedUser{"active": local(), "suspended": local(suspended)} {
-		want := []string{"for-good", "later", "twice", "unstamped"}
+	for name, u := range map[string]*v1alpha1.ProvisionedUser{"active": local(suspensions(2)), "suspended": local(suspensions(2), suspended)} {
+		want := []string{"for-good", "later", "once-suspended-again", "twice", "unstamped"}
 		if got := attachedRoles(all, u, noon); !slices.Equal(got, want) {
 			t.Errorf("roles of the %s user %q, want %q", name, got, want)
 		}
