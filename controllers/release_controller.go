@@ -61,7 +61,7 @@ func (r *userReleaser) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Re
 	case err != nil:
 		return ctrl.Result{}, err
 	case u == nil:
-		return r.retryConflict(r.takeBack(ctx, pending))
+		return r.takeBackUnlessLocal(ctx, req.Name, pending)
 	case u.Spec.Provider == "":
 		if err := r.confirm(ctx, pending); err != nil || !asked(u) {
 			return r.retryConflict(err)
@@ -86,12 +86,19 @@ func (r *userReleaser) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Re
 	if err != nil || releasing(p) {
 		return ctrl.Result{}, err // the deletion policy is at it
 	}
+	return r.takeBackUnlessLocal(ctx, u.Name, pending)
+}
+
+// takeBackUnlessLocal takes attachments back that were made for the release of a user
+// who is none of a provider's by now, as far as the cache knows.
+func (r *userReleaser) takeBackUnlessLocal(ctx context.Context, name string, pending []*v1alpha1.RoleAttachment) (ctrl.Result, error) {
 	if len(pending) == 0 {
 		return ctrl.Result{}, nil
 	}
-	defer r.turn(u.Name)()
-	// Whoever had the turn before may have made the user local.
-	switch local, err := r.localByNow(ctx, u); {
+	defer r.turn(name)()
+	// Whoever had the turn before may have made the user local, or, at the start, the
+	// leader before this one.
+	switch local, err := r.localByNow(ctx, &v1alpha1.ProvisionedUser{}, name); {
 	case err != nil:
 		return ctrl.Result{}, err
 	case local:
@@ -100,14 +107,24 @@ func (r *userReleaser) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Re
 	return r.retryConflict(r.takeBack(ctx, pending))
 }
 
-// localByNow says whether a user has become a local one, as the API server has it.
-func (r *userReleaser) localByNow(ctx context.Context, u *v1alpha1.ProvisionedUser) (bool, error) {
-	now := &v1alpha1.ProvisionedUser{}
-	err := r.live.Get(ctx, client.ObjectKeyFromObject(u), now)
+// localByNow says whether a user or role has become a local one, as the API server has
+// it. o takes it.
+func (r *releaser) localByNow(ctx context.Context, o client.Object, name string) (bool, error) {
+	err := r.live.Get(ctx, client.ObjectKey{Name: name}, o)
 	if client.IgnoreNotFound(err) != nil {
-		return false, fmt.Errorf("read user %q: %w", u.Name, err)
+		return false, fmt.Errorf("read %q, of which the release may be over: %w", name, err)
 	}
-	return err == nil && now.UID == u.UID && now.Spec.Provider == "", nil
+	if err != nil {
+		return false, nil
+	}
+	switch o := o.(type) {
+	case *v1alpha1.ProvisionedUser:
+		return o.Spec.Provider == "", nil
+	case *v1alpha1.ProvisionedRole:
+		return o.Spec.Provider == "", nil
+	default:
+		return false, fmt.Errorf("%T is never released", o)
+	}
 }
 
 // releasing says whether a provider is being deleted, and its users are released

@@ -79,6 +79,36 @@ var _ = Describe("A release, when somebody writes in between,", func() {
 		Consistently(there, 300*time.Millisecond, interval).Should(Succeed())
 	}, NodeTimeout(2*patience))
 
+	// So it is when another replica becomes the leader, whose API server is behind.
+	It("lets attachments be of what the cache does not know to be local yet", func(ctx SpecContext) {
+		s.ctx = ctx
+		u, v := newMember(ctx, "alice"), newMember(ctx, "bob")
+		Eventually(func(g Gomega) {
+			g.Expect(fetch(ctx, g, s.role).Status.ActiveMembers).To(BeEquivalentTo(2))
+		}, patience, interval).Should(Succeed())
+		released := []*v1alpha1.RoleAttachment{}
+		caughtUp := lag.begin("provisionedroles")
+		patchAs(ctx, operator, s.role, func(r *v1alpha1.ProvisionedRole) { r.Spec.Provider = "" })
+		for _, member := range []*v1alpha1.ProvisionedUser{u, v} {
+			released = append(released, s.newAttachment(member, s.role, func(a *v1alpha1.RoleAttachment) {
+				a.Spec.RoleID, a.Spec.ReleaseOf = s.role.Spec.ID, v1alpha1.ReleaseOfRole
+			}))
+		}
+		there := func(g Gomega) {
+			for _, a := range released {
+				g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(a), a)).To(Succeed())
+			}
+		}
+		Consistently(there, time.Second, interval).Should(Succeed())
+		caughtUp()
+		Eventually(func(g Gomega) {
+			there(g)
+			for _, a := range released {
+				g.Expect(a.Spec.ReleaseOf).To(BeEmpty())
+			}
+		}, patience, interval).Should(Succeed())
+	}, NodeTimeout(2*patience))
+
 	It("is not undone by a policy that changes when its write is under way", func(ctx SpecContext) {
 		s.ctx = ctx
 		s.newRule("pod-reader")

@@ -82,6 +82,15 @@ func (r *roleReleaser) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Re
 		return r.finish(ctx, role, pending)
 	}
 	r.since.Delete(req.Name)
+	if len(pending) > 0 {
+		// At the start the cache may know the attachments and not the release.
+		switch local, err := r.localByNow(ctx, &v1alpha1.ProvisionedRole{}, req.Name); {
+		case err != nil:
+			return ctrl.Result{}, err
+		case local:
+			return ctrl.Result{RequeueAfter: cacheLag}, nil
+		}
+	}
 	if role == nil || !asked(role) {
 		return r.retryConflict(r.takeBack(ctx, pending))
 	}
