@@ -164,6 +164,10 @@ func SubjectCandidates(u *v1alpha1.ProvisionedUser) []string {
 	for _, e := range u.Spec.Emails {
 		add(e.Value)
 	}
+	if u.Spec.Provider != "" {
+		// It stays in force, prefix and all, when the provider is deleted.
+		add(u.Status.Subject)
+	}
 	return values
 }
 
