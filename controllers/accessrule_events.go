@@ -37,7 +37,7 @@ func (r *ruleReconciler) setup(mgr ctrl.Manager) error {
 
 func (r *ruleReconciler) userChanged(ctx context.Context, old, u *v1alpha1.ProvisionedUser, q queue) {
 	change := compareUsers(old, u)
-	if change.nothing() {
+	if change.nothing() && !change.standing {
 		return
 	}
 	either := u

@@ -26,8 +26,11 @@ type userChange struct {
 	// level says that the permission level was given or taken away: to the user,
 	// to another name, or anew. It is nothing to any role.
 	level bool
+	// standing says that the status changed by which the user keeps a subject from
+	// others, or others from the user. The roles are the same.
+	standing bool
 	// subjects are the folded names that the user may have claimed before or
-	// claims now; set when the whole changed.
+	// claims now; set when the whole or the standing changed.
 	subjects []string
 }
 
@@ -50,6 +53,7 @@ func compareUsers(old, user *v1alpha1.ProvisionedUser) userChange {
 			!equality.Semantic.DeepEqual(old.Spec.ServiceAccountRef, user.Spec.ServiceAccountRef)
 		c.loses = c.whole && !access.Suspended(old, nil)
 		c.level = grantOf(old) != grantOf(user)
+		c.standing = access.SubjectInForce(old) != access.SubjectInForce(user)
 	}
 	for _, u := range []*v1alpha1.ProvisionedUser{old, user} {
 		if u != nil && !slices.Contains(c.providers, u.Spec.Provider) {
@@ -64,13 +68,11 @@ func compareUsers(old, user *v1alpha1.ProvisionedUser) userChange {
 		}
 		maps.Copy(both, now)
 		c.roleIDs = slices.Sorted(maps.Keys(both))
-		for _, u := range []*v1alpha1.ProvisionedUser{old, user} {
-			if u != nil {
-				c.subjects = append(c.subjects, index.SubjectCandidates(u)...)
-			}
-		}
-		slices.Sort(c.subjects)
-		c.subjects = slices.Compact(c.subjects)
+	}
+	if c.whole || c.standing {
+		c.subjects = subjectsOf(old, user)
+	}
+	if c.whole {
 		return c
 	}
 	for id := range before {
@@ -85,6 +87,18 @@ func compareUsers(old, user *v1alpha1.ProvisionedUser) userChange {
 	}
 	slices.Sort(c.roleIDs)
 	return c
+}
+
+// subjectsOf are the names that a user may claim, before or after a change.
+func subjectsOf(users ...*v1alpha1.ProvisionedUser) []string {
+	var all []string
+	for _, u := range users {
+		if u != nil {
+			all = append(all, index.SubjectCandidates(u)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // decision is the part of a user that decides about every role and can be

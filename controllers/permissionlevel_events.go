@@ -39,7 +39,7 @@ func (r *levelReconciler) names() []string {
 
 func (r *levelReconciler) userChanged(ctx context.Context, old, u *v1alpha1.ProvisionedUser, q queue) {
 	change := compareUsers(old, u)
-	if !change.whole && !change.level {
+	if !change.whole && !change.level && !change.standing {
 		return
 	}
 	either := u
@@ -47,6 +47,12 @@ func (r *levelReconciler) userChanged(ctx context.Context, old, u *v1alpha1.Prov
 		either = old
 	}
 	others := r.reconsider(ctx, either, change)
+	for _, other := range others {
+		r.revoke(q, levelRoles(other)...)
+	}
+	if !change.whole && !change.level {
+		return
+	}
 	before, now := levelRoles(old), levelRoles(u)
 	if old != nil && !access.Suspended(old, nil) {
 		r.revoke(q, before...)
@@ -54,9 +60,6 @@ func (r *levelReconciler) userChanged(ctx context.Context, old, u *v1alpha1.Prov
 		r.grant(q, before...)
 	}
 	r.grant(q, now...)
-	for _, other := range others {
-		r.revoke(q, levelRoles(other)...)
-	}
 }
 
 // levelRoles names the ClusterRole of the level that a user is given, if there

@@ -48,11 +48,11 @@ func (p *projector) delay(source string) time.Duration {
 	return p.grantDelay
 }
 
-// reconsider forgets the subjects that a change of the whole user can concern,
-// and returns the others: whoever shares a name with the user may get it now, or
-// lose it.
+// reconsider forgets the subjects that a change of the whole user, or of its
+// standing, can concern, and returns whoever shares a name with the user and may get
+// it now, or lose it. With a change of the standing alone the user is among them.
 func (p *projector) reconsider(ctx context.Context, u *v1alpha1.ProvisionedUser, change userChange) []*v1alpha1.ProvisionedUser {
-	if !change.whole {
+	if !change.whole && !change.standing {
 		return nil
 	}
 	others, err := p.Sharing(ctx, change.subjects, u.Name)
@@ -60,7 +60,13 @@ func (p *projector) reconsider(ctx context.Context, u *v1alpha1.ProvisionedUser,
 		log.FromContext(ctx).Error(err, "Can't tell who shares a subject", "user", u.Name)
 		p.subjects.clear()
 	}
-	p.subjects.forget(append(others, u)...)
+	switch {
+	case change.whole:
+		p.subjects.forget(append(others, u)...)
+	case len(others) > 0:
+		others = append(others, u)
+		p.subjects.forget(others...)
+	}
 	return others
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
+	"github.com/rollcall-dev/rollcall/test/stall"
 )
 
 // usersIn is how many users the metrics have of a provider in a state.
@@ -56,11 +57,12 @@ var _ = Describe("A provider that is deleted with the policy Suspend", func() {
 			g.Expect(usersIn(g, s.provider, v1alpha1.StateActive)).To(BeEquivalentTo(1))
 		}, patience, interval).Should(Succeed())
 
+		machine := stall.Start(ctx)
 		remove(ctx, provider)
 		deleted := time.Now()
 		s.expectCannot(u.Spec.UserName, "get", "pods", s.namespace)
 		s.expectNoLevel(u.Spec.UserName)
-		Expect(time.Since(deleted)).To(BeNumerically("<", time.Second))
+		Expect(time.Since(deleted)).To(BeNumerically("<", time.Second+machine.Total()))
 		Expect(other.can(stranger.Spec.UserName, "get", "pods", other.namespace)).To(BeTrue())
 		Eventually(func(g Gomega) {
 			g.Expect(fetch(ctx, g, u).Status).To(And(HaveField("Reason", access.ReasonProviderDeleted), HaveField("PermissionLevel", v1alpha1.LevelUser)))

@@ -63,7 +63,7 @@ func (r *userReconciler) ownEvents() handler.EventHandler {
 // subject may be theirs now, or no longer.
 func (r *userReconciler) otherChanged(ctx context.Context, old, u *v1alpha1.ProvisionedUser, q queue) {
 	change := compareUsers(old, u)
-	if !change.whole {
+	if !change.whole && !change.standing {
 		return
 	}
 	either := u

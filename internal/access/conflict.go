@@ -32,9 +32,17 @@ func precedes(key string, a, b *v1alpha1.ProvisionedUser) bool {
 
 // inForce says whether the user was last seen active under the subject.
 func inForce(key string, u *v1alpha1.ProvisionedUser) bool {
-	return u.Status.State == v1alpha1.StateActive &&
-		u.Status.Reason != v1alpha1.ReasonSubjectRefused &&
-		(u.Status.Subject == key || fold.String(u.Status.Subject) == key)
+	s := SubjectInForce(u)
+	return s != "" && (s == key || fold.String(s) == key)
+}
+
+// SubjectInForce is the subject that a user has by its status: one that is active, and
+// that nobody else keeps from it. It is empty for none.
+func SubjectInForce(u *v1alpha1.ProvisionedUser) string {
+	if u.Status.State != v1alpha1.StateActive || u.Status.Reason == v1alpha1.ReasonSubjectRefused {
+		return ""
+	}
+	return u.Status.Subject
 }
 
 // Older orders users by creation, then by name.
