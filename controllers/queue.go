@@ -73,6 +73,11 @@ func on[T client.Object](initial bool, f func(ctx context.Context, old, current 
 			old, ok := e.ObjectOld.(T)
 			current, ok2 := e.ObjectNew.(T)
 			if ok && ok2 && old.GetResourceVersion() != current.GetResourceVersion() {
+				if old.GetUID() != current.GetUID() {
+					// One object was deleted and another made under its name, in a gap of the watch.
+					f(ctx, old, none, q)
+					old = none
+				}
 				f(ctx, old, current, q)
 			}
 		},

@@ -3,12 +3,52 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
+
+// An informer that lists again after a gap tells of a deletion and a creation under the
+// same name as of one change. Who had the one attachment loses it all the same.
+func TestAnotherOfTheSameName(t *testing.T) {
+	t.Parallel()
+	attachment := func(uid types.UID, version, role string) *v1alpha1.RoleAttachment {
+		return &v1alpha1.RoleAttachment{
+			ObjectMeta: metav1.ObjectMeta{Name: "temp", UID: uid, ResourceVersion: version, Generation: 1},
+			Spec:       v1alpha1.RoleAttachmentSpec{User: "bob", Role: role},
+		}
+	}
+	type call struct{ old, current string }
+	told := func(old, current *v1alpha1.RoleAttachment) (calls []call) {
+		roleOf := func(a *v1alpha1.RoleAttachment) string {
+			if a == nil {
+				return ""
+			}
+			return a.Spec.Role
+		}
+		on(false, func(_ context.Context, old, current *v1alpha1.RoleAttachment, _ queue) {
+			calls = append(calls, call{roleOf(old), roleOf(current)})
+		}).Update(t.Context(), event.UpdateEvent{ObjectOld: old, ObjectNew: current}, nil)
+		return calls
+	}
+	if got, want := told(attachment("1", "1", "dev"), attachment("2", "9", "ops")), []call{{"dev", ""}, {"", "ops"}}; !slices.Equal(got, want) {
+		t.Errorf("another one: %v, want %v", got, want)
+	}
+	if got, want := told(attachment("1", "1", "dev"), attachment("1", "2", "dev")), []call{{"dev", "dev"}}; !slices.Equal(got, want) {
+		t.Errorf("the same one: %v, want %v", got, want)
+	}
+	if got := told(attachment("1", "1", "dev"), attachment("1", "1", "dev")); got != nil {
+		t.Errorf("a resync: %v", got)
+	}
+}
 
 // What has failed for hours is tried again soon after the fault is mended, and an
 // expiry that comes meanwhile is at most a second late.
