@@ -5,6 +5,8 @@ package controllers_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 	. "github.com/onsi/ginkgo/v2"
@@ -30,9 +32,18 @@ type stage struct {
 	role      *v1alpha1.ProvisionedRole
 }
 
+// stages are the ids of all stages so far.
+var stages []string
+
+// isAnothers says whether a path names an object of another stage.
+func (s *stage) isAnothers(path string) bool {
+	return slices.ContainsFunc(stages, func(id string) bool { return id != s.id && strings.Contains(path, id) })
+}
+
 func newStage(ctx context.Context) *stage {
 	GinkgoHelper()
 	s := &stage{ctx: ctx, id: rand.String(6)}
+	stages = append(stages, s.id)
 	s.provider = "idp-" + s.id
 	s.namespace = s.newNamespace("main", nil)
 	s.create(&v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: s.provider}})

@@ -167,15 +167,16 @@ func (w *writeLog) wrap(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// fromNow starts an account: what it returns are the writes sent since.
-func (w *writeLog) fromNow() func() []string {
+// fromNow starts an account: what it returns are the writes sent since, but for those
+// that concern another spec's objects, which the manager may not be done with.
+func (w *writeLog) fromNow(s *stage) func() []string {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	seen := len(w.lines)
 	return func() []string {
 		w.mutex.Lock()
 		defer w.mutex.Unlock()
-		return slices.Clone(w.lines[seen:])
+		return slices.DeleteFunc(slices.Clone(w.lines[seen:]), s.isAnothers)
 	}
 }
 

@@ -63,7 +63,7 @@ var _ = Describe("What is attached to a local user", func() {
 		for _, count := range []string{"1000001", "9007199254740992"} {
 			Expect(admin.Create(ctx, localUser("ahead", ", suspensions: "+count))).To(refusedWith(ahead))
 		}
-		create(ctx, admin, idpUser("counted", "entra", ""))
+		create(ctx, scim, idpUser("counted", "entra", ""))
 		Expect(patch(ctx, scim, "ProvisionedUser", "counted", `{"spec":{"suspensions":1000001}}`)).To(refusedWith(ahead))
 		create(ctx, admin, localUser("ahead", ", suspensions: 1000000"))
 	})

@@ -23,6 +23,7 @@ import (
 
 func TestBackend(t *testing.T) {
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(20 * time.Second)
 	RunSpecs(t, "Backend")
 }
 

@@ -32,6 +32,10 @@ func newTenant(ctx context.Context, provider string) tenant {
 	newProvider(ctx, provider)
 	t := tenant{server.New(b, server.Options{}), provider, newToken(ctx, provider).Secret}
 	Eventually(b.Authenticate).WithArguments(ctx, provider, t.secret).ShouldNot(BeEmpty())
+	Eventually(func() error {
+		_, err := b.Directory(ctx, provider)
+		return err
+	}).Should(Succeed())
 	return t
 }
 

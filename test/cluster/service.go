@@ -15,6 +15,8 @@ const (
 	// Service's endpoints follow.
 	probeEvery   = 200 * time.Millisecond
 	probeTimeout = 500 * time.Millisecond
+	// probeFailures are how many in a row make a backend unready, as with the kubelet.
+	probeFailures = 3
 )
 
 // Service spreads connections over the managers that are ready, one after the
@@ -33,6 +35,19 @@ type Service struct {
 type backend struct {
 	address, healthURL string
 	ready              bool
+	// failures are how many probes have failed in a row.
+	failures int
+}
+
+// probed notes how a probe went.
+func (b *backend) probed(passed bool) {
+	if passed {
+		b.ready, b.failures = true, 0
+		return
+	}
+	if b.failures++; b.failures >= probeFailures {
+		b.ready = false
+	}
 }
 
 // Service starts a Service without backends on a port; 0 takes a free one. Its
@@ -87,10 +102,10 @@ func (s *Service) probe(ctx context.Context) {
 	for {
 		for _, b := range s.all() {
 			go func() {
-				ready := passes(ctx, client, b.healthURL)
+				passed := passes(ctx, client, b.healthURL)
 				s.mu.Lock()
 				defer s.mu.Unlock()
-				b.ready = ready
+				b.probed(passed)
 			}()
 		}
 		select {

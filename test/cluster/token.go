@@ -47,10 +47,11 @@ func (c *Cluster) NewToken(ctx context.Context, provider string) (string, error)
 }
 
 // accepts waits until a new token works: the manager learns of it by its watch, a
-// moment after the API server has it.
+// moment after the API server has it. It doesn't ask so often that the limit of failed
+// attempts is near, since specs come after that count on it.
 func (m *Manager) accepts(ctx context.Context, provider, secret string) error {
 	var last string
-	err := wait.PollUntilContextTimeout(ctx, 20*time.Millisecond, 10*time.Second, true, func(ctx context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, 30*time.Second, true, func(ctx context.Context) (bool, error) {
 		select {
 		case <-m.Done():
 			return true, nil // a manager of the past
