@@ -136,8 +136,9 @@ func (f *Front) failed(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (f *Front) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	h, _ := r.Context().Value(handedKey{}).(handed)
 	// The path may name somebody.
-	f.log.ErrorContext(r.Context(), "a SCIM request could not be answered", "method", r.Method, "error", err.Error())
+	f.log.ErrorContext(r.Context(), "a SCIM request could not be answered", "request", h.id, "method", r.Method, "error", err.Error())
 	server.Refuse(w, r, scim.Unavailable(retryAfter, err))
 }
 

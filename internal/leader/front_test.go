@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"github.com/rollcall-dev/rollcall/scim/server"
 )
 
 // house is some replicas behind their fronts, and the lease that they share.
@@ -155,8 +158,21 @@ func TestARequestWaitsForANewLeader(t *testing.T) {
 func TestARequestThatWaitedInVainIsToldWhenToComeBack(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, 1)
-	h.fronts[0].patience = 2 * look
-	expectRefusal(t, h.send(t, 0, "body"), http.StatusServiceUnavailable)
+	logged := make(lines, 1)
+	h.fronts[0].patience, h.fronts[0].log = 2*look, slog.New(slog.NewJSONHandler(logged, nil))
+	response := h.send(t, 0, "body")
+	expectRefusal(t, response, http.StatusServiceUnavailable)
+	if id := response.header.Get(server.RequestIDHeader); !strings.Contains(<-logged, `"request":"`+id+`"`) || id == "" {
+		t.Errorf("the log doesn't have %q", id)
+	}
+}
+
+// lines is a log that can be read while it is written.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
 }
 
 // Two replicas that take each other for the leader must not hand a request to and

@@ -82,6 +82,10 @@ const (
 	maxDetail = 1000
 	// maxLogged is how many bytes of a value from the request are logged.
 	maxLogged = 128
+	// refusalRate and refusalBurst limit the log's lines about refused reads of one
+	// provider, in lines per second and in lines.
+	refusalRate  = 10
+	refusalBurst = 100
 )
 
 // Limits overrides the constants above; zero values stand for them. A rate of

@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rollcall-dev/rollcall/scim"
 	"github.com/rollcall-dev/rollcall/scim/server"
@@ -81,8 +84,8 @@ func TestLog(t *testing.T) {
 			s.do("BREW", "/Users", "").want(405)
 			s.do("POST", "/Users", `{"userName":"x"}`, "Authorization", "Bearer topsecret").want(401)
 		})
-		if len(got) != 2 {
-			t.Fatalf("%d lines: want 2: %v", len(got), got)
+		if len(got) != 3 {
+			t.Fatalf("%d lines: want 3: %v", len(got), got)
 		}
 		if id := got[0]["id"].(string); !strings.HasPrefix(id, `\nforged line\u202exxx`) || len(id) > 200 {
 			t.Errorf("id %q", id)
@@ -113,8 +116,93 @@ func TestLog(t *testing.T) {
 			s.do("GET", "/Users/x", "").want(503)
 			s.do("GET", s.http.URL+"/paused/scim/v2/Users", "").want(503)
 		})
-		if len(got) != 1 || !strings.Contains(got[0]["error"].(string), "no etcd") {
+		if len(got) != 2 || !strings.Contains(got[0]["error"].(string), "no etcd") || got[1]["level"] != "INFO" {
 			t.Errorf("lines %v", got)
+		}
+	})
+}
+
+// What an operator looks for who has the id of a request from the identity provider's
+// own log.
+func TestLogOfRefusedReads(t *testing.T) {
+	t.Parallel()
+	var log lines
+	var now atomic.Int64
+	logged := func(t *testing.T, o server.Options, act func(*service)) []map[string]any {
+		t.Helper()
+		o.Logger, o.Now = slog.New(slog.NewJSONHandler(&log, nil)), func() time.Time { return time.Unix(now.Load(), 0) }
+		s := start(t, o)
+		act(s)
+		s.http.Close()
+		return log.take(t)
+	}
+
+	t.Run("one is one line, under the request id, and names nobody", func(t *testing.T) {
+		for _, tc := range []struct {
+			provider, method, path, body string
+			status                       int
+			// what the line has
+			verb, resource, scimType string
+		}{
+			{"entra", "GET", "/Users?filter=userName+is+%22alice@example.com%22", "", 400, "GET", "Users", "invalidFilter"},
+			{"entra", "POST", "/Users/.search", `{"filter":"emails.alice@example.com"}`, 400, "POST", "Users/.search", "invalidFilter"},
+			{"entra", "GET", "/Schemas?filter=alice@example.com", "", 403, "GET", "Schemas", ""},
+			{"entra", "GET", "/Users/alice@example.com", "", 404, "GET", "Users", ""},
+			{"entra", "GET", "/alice@example.com", "", 404, "GET", "", ""},
+			{"entra", "ALICE", "/Users/alice@example.com", "", 405, "other", "Users", ""},
+			{"paused", "GET", "/Users/alice@example.com", "", 503, "GET", "Users", ""},
+		} {
+			var r *reply
+			got := logged(t, server.Options{Auditor: &auditor{}}, func(s *service) {
+				r = s.do(tc.method, s.http.URL+"/"+tc.provider+"/scim/v2"+tc.path, tc.body).want(tc.status)
+			})
+			if len(got) != 1 {
+				t.Fatalf("%s %s: %d lines: want 1: %v", tc.method, tc.path, len(got), got)
+			}
+			want := map[string]any{
+				"msg": "refused a SCIM request", "level": "INFO", "request": r.header.Get("X-Request-Id"),
+				"provider": tc.provider, "token": "id-of-" + tc.provider, "address": "127.0.0.1",
+				"method": tc.verb, "resource": tc.resource, "status": float64(tc.status), "scimType": tc.scimType,
+			}
+			delete(got[0], "time")
+			if !reflect.DeepEqual(got[0], want) {
+				t.Errorf("%s %s: %v, want %v", tc.method, tc.path, got[0], want)
+			}
+		}
+	})
+
+	t.Run("nothing is said of what was answered, of writes, and of strangers", func(t *testing.T) {
+		got := logged(t, server.Options{Auditor: &auditor{}}, func(s *service) {
+			s.do("GET", "/Users", "").want(200)
+			s.do("DELETE", "/Users/x", "").want(404) // the Auditor is told
+			s.do("GET", s.http.URL+"/nobody/scim/v2/Users", "").want(404)
+			s.do("GET", s.http.URL+"/", "").want(404)
+		})
+		if len(got) != 0 {
+			t.Errorf("lines %v", got)
+		}
+	})
+
+	t.Run("a client that has run wild is named, and doesn't flood the log", func(t *testing.T) {
+		const burst, perSecond = 100, 10
+		got := logged(t, server.Options{Limits: server.Limits{ProviderRate: 1, ProviderBurst: 1}}, func(s *service) {
+			s.do("GET", "/Users", "").want(200)
+			for range burst + 50 {
+				s.do("GET", "/Users", "").want(429)
+			}
+			now.Add(1)
+			s.do("GET", "/Users", "").want(200)
+			for range perSecond + 50 {
+				s.do("GET", "/Users", "").want(429)
+			}
+		})
+		if len(got) != burst+perSecond {
+			t.Errorf("%d lines: want %d", len(got), burst+perSecond)
+		}
+		for _, line := range got {
+			if line["status"] != 429.0 || line["token"] != "id-of-entra" {
+				t.Fatalf("line %v", line)
+			}
 		}
 	})
 }

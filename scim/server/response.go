@@ -91,7 +91,7 @@ type methodError struct{ allow string }
 func (e *methodError) Error() string { return "method not allowed" }
 
 // failure makes an answer of an error, and logs those that are the server's own
-// fault. Pauses and limits are none, and would flood the log.
+// fault, which pauses and limits are not.
 func (h *handler) failure(ctx context.Context, x *exchange, err error) response {
 	e := asError(err, x.id)
 	allow := ""
@@ -101,12 +101,28 @@ func (h *handler) failure(ctx context.Context, x *exchange, err error) response 
 	if e.Status == http.StatusInternalServerError || e.Status > http.StatusInternalServerError && e.Err != nil {
 		h.log.ErrorContext(ctx, "a SCIM request failed", "request", x.id, "provider", x.provider,
 			"method", methodLabel(x.Method), "resource", x.target.resource(), "status", e.Status, "error", err.Error())
+	} else {
+		h.logRefusal(ctx, x, e)
 	}
 	res := refusal(e)
 	if allow != "" {
 		res.set("Allow", allow)
 	}
 	return res
+}
+
+// logRefusal writes a line for a read that was refused to somebody with a valid token:
+// an operator finds by it what the client was told, and which client it is. The path,
+// the filter, and the detail, which may quote it, name people and stay out. Of writes
+// the Auditor is told, or record tells; strangers could flood the log, and so could a
+// client that has run wild.
+func (h *handler) logRefusal(ctx context.Context, x *exchange, e *scim.Error) {
+	if x.tokenID == "" || x.writes() || h.refusals.take(x.provider, h.now()) > 0 {
+		return
+	}
+	h.log.InfoContext(ctx, "refused a SCIM request", "request", x.id, "provider", x.provider, "token", x.tokenID,
+		"address", clientNetwork(x.client), "method", methodLabel(x.Method), "resource", x.target.resource(),
+		"status", e.Status, "scimType", string(e.Type))
 }
 
 // Refuse answers a request with an error, before it has come to the server that New

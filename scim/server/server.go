@@ -29,8 +29,8 @@ type Options struct {
 	Limits Limits
 	// Registerer takes the metrics; nil for none.
 	Registerer prometheus.Registerer
-	// Logger takes a line per failure of the server and, without an Auditor, one per
-	// write; nil for none.
+	// Logger takes a line per failure of the server, per refused read, up to a rate, and,
+	// without an Auditor, per write; nil for none.
 	Logger *slog.Logger
 	// Auditor is told of every write before its client is; nil for nobody.
 	Auditor Auditor
@@ -63,6 +63,8 @@ type handler struct {
 	cursors     cursorKey
 	providers   *buckets
 	failures    *buckets
+	// refusals limits the log's lines about refused reads.
+	refusals *buckets
 }
 
 // New returns the SCIM server.
@@ -87,6 +89,7 @@ func New(b Backend, o Options) http.Handler {
 	h.memberLists = make(chan struct{}, h.limits.MaxMemberLists)
 	h.providers = newBuckets(h.limits.ProviderRate, h.limits.ProviderBurst)
 	h.failures = newBuckets(h.limits.FailureRate, h.limits.FailureBurst)
+	h.refusals = newBuckets(refusalRate, refusalBurst)
 	return h
 }
 
