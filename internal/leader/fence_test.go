@@ -10,7 +10,7 @@ import (
 func TestFence(t *testing.T) {
 	t.Parallel()
 	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	l := newLease(&replica{&lock{}, "a:1_x"}, clock.now)
+	l := LeaseOn(&replica{&lock{}, "a:1_x"}, clock.now)
 	sent := errors.New("sent")
 	f := Fence(l, roundTripper(func(*http.Request) (*http.Response, error) { return nil, sent }))
 	for _, tc := range []struct {

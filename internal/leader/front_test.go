@@ -43,7 +43,7 @@ func newHouse(t *testing.T, replicas int) *house {
 		f.patience = 10 * time.Second
 		listener := httptest.NewServer(f)
 		t.Cleanup(listener.Close)
-		f.lease = newLease(&replica{h.lock, identity(listener.Listener.Addr().String())}, time.Now)
+		f.lease = LeaseOn(&replica{h.lock, identity(listener.Listener.Addr().String())}, time.Now)
 		h.fronts, h.urls = append(h.fronts, f), append(h.urls, listener.URL)
 	}
 	return h
@@ -123,7 +123,7 @@ func TestARequestWaitsForANewLeader(t *testing.T) {
 	for name, prepare := range map[string]func(*testing.T, *house){
 		"nobody leads": func(*testing.T, *house) {},
 		"the leader is gone": func(t *testing.T, h *house) {
-			gone := newLease(&replica{h.lock, identity("127.0.0.1:1")}, time.Now)
+			gone := LeaseOn(&replica{h.lock, identity("127.0.0.1:1")}, time.Now)
 			hold(t, gone)
 			h.tell(t)
 		},

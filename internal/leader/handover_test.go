@@ -31,7 +31,7 @@ func listener(t *testing.T, shared *lock, told *heard) (*Front, string) {
 	f.patience = 2 * look
 	s := httptest.NewServer(f)
 	t.Cleanup(s.Close)
-	f.lease = newLease(&replica{shared, identity(s.Listener.Addr().String())}, time.Now)
+	f.lease = LeaseOn(&replica{shared, identity(s.Listener.Addr().String())}, time.Now)
 	return f, s.URL
 }
 

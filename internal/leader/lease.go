@@ -13,12 +13,18 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// The times of the election. A leader that dies is replaced after Duration, and one
-// that stops gives its lease back: RetryPeriod, which client-go stretches by up to
-// 2.2, is how long that takes others to see, and how often the leader writes.
+// The times of the election. A leader that stops gives its lease back: RetryPeriod,
+// which client-go stretches by up to 2.2, is how long that takes others to see, and
+// how often the leader writes.
 const (
-	Duration      = 15 * time.Second
-	RenewDeadline = 10 * time.Second
+	// Outage is how long nobody answers, at most, when the leader dies or freezes: what
+	// the documentation promises, while the API server answers and processes get to run.
+	Outage = 15 * time.Second
+	// Duration is how long the lease lasts from a renewal on. Whoever waits for it looks
+	// once until it has seen the last renewal, waits for as long, looks once more, and
+	// catches up.
+	Duration      = Outage - 3*time.Second
+	RenewDeadline = 8 * time.Second
 	RetryPeriod   = 400 * time.Millisecond
 )
 
@@ -59,10 +65,11 @@ func NewLease(config *rest.Config, namespace, name, address string) (*Lease, err
 	if err != nil {
 		return nil, fmt.Errorf("make the lock of the leader election: %w", err)
 	}
-	return newLease(lock, time.Now), nil
+	return LeaseOn(lock, time.Now), nil
 }
 
-func newLease(lock resourcelock.Interface, now func() time.Time) *Lease {
+// LeaseOn makes the lease of a replica that holds a lock, by a clock.
+func LeaseOn(lock resourcelock.Interface, now func() time.Time) *Lease {
 	return &Lease{Interface: lock, now: now, changed: make(chan struct{}), lost: make(chan struct{})}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
@@ -65,12 +66,26 @@ func hold(t *testing.T, l *Lease) {
 	}
 }
 
+// What a candidate may do late, by client-go's own measure, ends within the outage, and
+// leaves a second for its requests and for catching up.
+func TestADeadLeaderIsReplacedInTime(t *testing.T) {
+	t.Parallel()
+	stretched := 1 + leaderelection.JitterFactor
+	look := time.Duration(stretched * float64(RetryPeriod))
+	if latest := look + Duration + look; latest+time.Second > Outage {
+		t.Errorf("it has the lease after %s, and an outage is to end after %s", latest, Outage)
+	}
+	if Duration%time.Second != 0 {
+		t.Error("the lease is in whole seconds: others would count a shorter one")
+	}
+}
+
 func TestLease(t *testing.T) {
 	t.Parallel()
 	shared := &lock{}
 	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	a := newLease(&replica{shared, "10.0.0.1:8080_a"}, clock.now)
-	b := newLease(&replica{shared, "[fd00::2]:8080_b"}, clock.now)
+	a := LeaseOn(&replica{shared, "10.0.0.1:8080_a"}, clock.now)
+	b := LeaseOn(&replica{shared, "[fd00::2]:8080_b"}, clock.now)
 	see := func(l *Lease) {
 		t.Helper()
 		if _, _, err := l.Get(t.Context()); err != nil {
@@ -134,7 +149,7 @@ func TestARenewalCountsFromItsBeginning(t *testing.T) {
 	t.Parallel()
 	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	shared := &lock{during: func() { clock.advance(Duration - time.Second) }}
-	l := newLease(&replica{shared, "a:1_x"}, clock.now)
+	l := LeaseOn(&replica{shared, "a:1_x"}, clock.now)
 	hold(t, l)
 	if !l.Leads() {
 		t.Error("a second is left")
@@ -150,7 +165,7 @@ func TestARenewalCountsFromItsBeginning(t *testing.T) {
 func TestALeaseIsGivenBackBeforeOthersKnow(t *testing.T) {
 	t.Parallel()
 	shared := &lock{}
-	l := newLease(&replica{shared, "a:1_x"}, time.Now)
+	l := LeaseOn(&replica{shared, "a:1_x"}, time.Now)
 	hold(t, l)
 	leads := true
 	shared.during = func() { leads = l.Leads() }
@@ -166,7 +181,7 @@ func TestAFailedRenewalExtendsNothing(t *testing.T) {
 	t.Parallel()
 	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	shared := &lock{}
-	l := newLease(&replica{shared, "a:1_x"}, clock.now)
+	l := LeaseOn(&replica{shared, "a:1_x"}, clock.now)
 	hold(t, l)
 	shared.err = errors.New("no answer")
 	clock.advance(Duration - 1)

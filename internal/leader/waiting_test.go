@@ -27,7 +27,7 @@ func pair(t *testing.T, local http.HandlerFunc) (standby, leader *httptest.Serve
 		fronts[i] = NewFront(nil, local, NewPeers(nil), nil)
 		servers[i] = httptest.NewServer(fronts[i])
 		t.Cleanup(servers[i].Close)
-		fronts[i].lease = newLease(&replica{shared, identity(servers[i].Listener.Addr().String())}, time.Now)
+		fronts[i].lease = LeaseOn(&replica{shared, identity(servers[i].Listener.Addr().String())}, time.Now)
 	}
 	fronts[1].SetReady(true)
 	hold(t, fronts[1].lease)

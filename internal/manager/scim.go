@@ -29,7 +29,7 @@ const (
 	// silence is how long a replica that doesn't lead may hear nothing of the lease, or
 	// not reach who holds it. While a leader is being replaced the others are ready:
 	// requests wait there, and webhooks are served.
-	silence = 2 * leader.Duration
+	silence = 2 * leader.Outage
 	// reach is how long it may take to reach the leader: less than a probe waits.
 	reach = 500 * time.Millisecond
 )
@@ -63,7 +63,8 @@ type scimServer struct {
 	tracer    *tracing.Tracer
 	listening atomic.Bool
 
-	mu sync.Mutex
+	now func() time.Time
+	mu  sync.Mutex
 	// unreached is since when the leader couldn't be reached; zero while it can.
 	unreached time.Time
 }
@@ -83,7 +84,7 @@ func newSCIMServer(front *leader.Front, lease *leader.Lease, peers leader.Peers,
 		// SCIM clients speak HTTP/1.1, for which the limits of the server are made.
 		s.TLSConfig.NextProtos = []string{"http/1.1"}
 	}
-	return &scimServer{server: s, front: front, lease: lease, peers: peers, tracer: tracer}
+	return &scimServer{server: s, front: front, lease: lease, peers: peers, tracer: tracer, now: time.Now}
 }
 
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
@@ -142,7 +143,7 @@ func (s *scimServer) ready(r *http.Request) error {
 		return errors.New("this replica is getting ready to answer")
 	case s.lease.Lost():
 		return errors.New("this replica has led and does no longer: its process ends")
-	case time.Since(s.lease.Heard()) > silence:
+	case s.now().Sub(s.lease.Heard()) > silence:
 		return fmt.Errorf("the API server has not said for %s which replica leads", silence)
 	}
 	err := s.reach(r.Context())
@@ -152,8 +153,8 @@ func (s *scimServer) ready(r *http.Request) error {
 	case err == nil:
 		s.unreached = time.Time{}
 	case s.unreached.IsZero():
-		s.unreached = time.Now()
-	case time.Since(s.unreached) > silence:
+		s.unreached = s.now()
+	case s.now().Sub(s.unreached) > silence:
 		return fmt.Errorf("the leader could not be reached for %s: %w", silence, err)
 	}
 	return nil

@@ -102,7 +102,7 @@ func leading(ctx context.Context, g Gomega) int {
 func takenOver(ctx context.Context, before int) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) { g.Expect(leading(ctx, g)).To(Equal(1 - before)) }).
-		WithContext(ctx).WithTimeout(2 * leader.Duration).WithPolling(50 * time.Millisecond).Should(Succeed())
+		WithContext(ctx).WithTimeout(2 * leader.Outage).WithPolling(50 * time.Millisecond).Should(Succeed())
 }
 
 // busyFor lets the clients work undisturbed: until so many more users are written.
@@ -119,9 +119,9 @@ func (l *load) busyFor(ctx context.Context, users int) {
 
 var _ = Describe("Two replicas behind a Service", Ordered, func() {
 	tenant := func() string { return service.URL() + "/" + provider + "/scim/v2" }
-	// margin is for the election to notice: client-go looks every RetryPeriod,
-	// stretched by up to 2.2.
-	const margin = 3 * time.Second
+	// stall is for a machine on which managers, API server and the clients that measure
+	// don't get to run for a moment. The election's own delays are in leader.Outage.
+	const stall = time.Second
 
 	It("serve SCIM both, whoever leads", func(ctx SpecContext) {
 		for _, m := range managers {
@@ -180,7 +180,7 @@ var _ = Describe("Two replicas behind a Service", Ordered, func() {
 		start(ctx, first)
 	}, SpecTimeout(2*time.Minute))
 
-	It("lose nothing when the leader is killed, and refuse writes no longer than the lease", func(ctx SpecContext) {
+	It("lose nothing when the leader is killed, and refuse writes no longer than is promised", func(ctx SpecContext) {
 		l := newLoad(tenant(), current, "killed")
 		first := leading(ctx, Default)
 		l.during(ctx, func() {
@@ -196,7 +196,7 @@ var _ = Describe("Two replicas behind a Service", Ordered, func() {
 			l.busyFor(ctx, 2*clients)
 		})
 		l.expectKept(ctx)
-		Expect(l.refused).To(BeNumerically("<", leader.Duration+margin))
+		Expect(l.refused).To(BeNumerically("<", leader.Outage+stall))
 		start(ctx, first)
 	}, SpecTimeout(2*time.Minute))
 
@@ -233,7 +233,7 @@ var _ = Describe("Two replicas behind a Service", Ordered, func() {
 			l.busyFor(ctx, 2*clients)
 		})
 		l.expectKept(ctx)
-		Expect(l.refused).To(BeNumerically("<", leader.Duration+margin))
+		Expect(l.refused).To(BeNumerically("<", leader.Outage+stall))
 		start(ctx, first)
 	}, SpecTimeout(3*time.Minute))
 })
