@@ -58,15 +58,20 @@ var _ = Describe("The API server takes what is rendered", func() {
 					Expect(ports).To(HaveKey(port), "%s means a port of the pods", key(o))
 				}
 			}
+			isWired(objects)
 		})
 	}
 
 	It("by kustomize, with every component", func(ctx SpecContext) {
-		for _, o := range kustomize(ctx, "selfsigned", "ingress", "gateway", "networkpolicy", "prometheus", "policy-breakglass") {
-			dryRun(ctx, o)
-		}
-		for _, o := range kustomize(ctx, "certmanager") {
-			dryRun(ctx, o)
+		for _, components := range [][]string{
+			{"selfsigned", "ingress", "gateway", "networkpolicy", "prometheus", "policy-breakglass"},
+			{"certmanager"},
+		} {
+			objects := kustomize(ctx, components...)
+			for _, o := range objects {
+				dryRun(ctx, o)
+			}
+			isWired(objects)
 		}
 	})
 

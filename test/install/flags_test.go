@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -13,10 +14,15 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+// portFlags are the flags whose defaults a container's ports repeat, by the port's name.
+var portFlags = map[string]string{
+	"scim": "scim-bind-address", "metrics": "metrics-bind-address", "health": "health-probe-bind-address", "webhook": "webhook-port",
+}
+
 var _ = Describe("The manager", func() {
-	It("has the flags that installations give", func(ctx SpecContext) {
+	It("has the flags that installations give, and the defaults that they rely on", func(ctx SpecContext) {
 		help := exec.CommandContext(ctx, "go", "run", "./cmd/manager", "--help")
-		help.Dir, help.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+		help.Dir, help.Env = root, append(os.Environ(), "CGO_ENABLED=0", "TMPDIR=")
 		usage, err := help.CombinedOutput()
 		Expect(err).NotTo(HaveOccurred(), string(usage))
 		var have []string
@@ -24,6 +30,11 @@ var _ = Describe("The manager", func() {
 			have = append(have, flag[1])
 		}
 		Expect(have).To(ContainElement("leader-elect"))
+		defaults := map[string]string{}
+		for _, flag := range regexp.MustCompile(`(?m)^  -([a-z-]+).*\n.*\(default "?([^")]*)"?\)$`).FindAllStringSubmatch(string(usage), -1) {
+			defaults[flag[1]] = flag[2]
+		}
+		Expect(defaults["webhook-cert-dir"]).To(Equal(serving))
 		var deployments []*unstructured.Unstructured
 		for _, v := range variants {
 			deployments = append(deployments, find(v.objects(ctx), "Deployment", "rollcall-manager"))
@@ -33,6 +44,9 @@ var _ = Describe("The manager", func() {
 			for _, arg := range podOf(d).Spec.Containers[0].Args {
 				name, _, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
 				Expect(have).To(ContainElement(name))
+			}
+			for _, port := range podOf(d).Spec.Containers[0].Ports {
+				Expect(strings.TrimPrefix(defaults[portFlags[port.Name]], ":")).To(Equal(strconv.Itoa(int(port.ContainerPort))), port.Name)
 			}
 		}
 	})

@@ -23,6 +23,8 @@ scim:
   tls: {secretName: scim-example-com}
   trustForwarded: true
   service: {type: LoadBalancer, loadBalancerSourceRanges: [203.0.113.0/24, "2001:db8::/32"], annotations: {example.com/balancer: internal}}
+ingress: {enabled: true, host: scim.example.com}
+httpRoute: {enabled: true, hostname: scim.example.com, parentRefs: [{name: public, namespace: gateways}]}
 provisioningLog: {enabled: true, values: true}
 tracing: {endpoint: "http://collector.observability:4318", samplingRatio: 0.25, trustTraceparent: true}
 metrics:
