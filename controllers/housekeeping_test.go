@@ -8,12 +8,10 @@ import (
 	"github.com/google/uuid"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
@@ -118,31 +116,76 @@ var _ = Describe("Housekeeping", func() {
 
 	It("shows tokens, never their digests, and what they mean for the provider", func(ctx SpecContext) {
 		s.ctx = ctx
-		made, err := token.Generate(time.Now(), 10*24*time.Hour)
-		Expect(err).NotTo(HaveOccurred())
-		provider := &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: s.provider}}
-		Expect(admin.Get(ctx, client.ObjectKeyFromObject(provider), provider)).To(Succeed())
-		secret := made.ToSecret(cluster.Namespace, provider)
-		s.create(secret)
+		give := func(name string, lifetime time.Duration) (*v1alpha1.IdentityProvider, token.Token, *corev1.Secret) {
+			made, err := token.Generate(time.Now(), lifetime)
+			Expect(err).NotTo(HaveOccurred())
+			provider := &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			Expect(admin.Get(ctx, client.ObjectKeyFromObject(provider), provider)).To(Succeed())
+			secret := made.ToSecret(cluster.Namespace, provider)
+			s.create(secret)
+			return provider, made, secret
+		}
+		// Warnings that follow each other within minutes are counted in one Event, which
+		// keeps the first note.
+		isWarned := func(g Gomega, p *v1alpha1.IdentityProvider, id, first string, times int32) {
+			var all int32
+			for _, e := range eventsOn(ctx, g, p) {
+				if e.Reason != v1alpha1.ConditionTokenExpiring {
+					continue
+				}
+				g.Expect(e.Type).To(Equal(corev1.EventTypeWarning))
+				g.Expect(e.Note).To(And(ContainSubstring(id), ContainSubstring(first)))
+				if all++; e.Series != nil {
+					all += e.Series.Count - 1
+				}
+			}
+			g.Expect(all).To(Equal(times))
+		}
+		provider, made, secret := give(s.provider, 10*24*time.Hour)
+		late, soon, lateSecret := give(newStage(ctx).provider, 5*24*time.Hour)
 		Eventually(func(g Gomega) {
 			status := fetch(ctx, g, provider).Status
 			g.Expect(status.Tokens).To(HaveExactElements(HaveField("ID", made.ID)))
-			g.Expect(status.Tokens[0].ExpiresAt.Time).To(BeTemporally("~", time.Now().Add(10*24*time.Hour), time.Minute))
+			g.Expect(status.Tokens[0].ExpiresAt.Time).To(BeTemporally("==", made.ExpiresAt))
 			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionReady).Status).To(Equal(metav1.ConditionTrue))
 			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionTokenExpiring).Status).To(Equal(metav1.ConditionTrue))
-			g.Expect(eventsOn(ctx, g, provider)).To(ContainElement(And(
-				HaveField("Type", corev1.EventTypeWarning), HaveField("Reason", v1alpha1.ConditionTokenExpiring),
-				HaveField("Note", And(ContainSubstring(made.ID), ContainSubstring("within 30 days"))))))
+			isWarned(g, provider, made.ID, "within 30 days", 1)
+			isWarned(g, late, soon.ID, "within 7 days", 1)
 		}, patience, interval).Should(Succeed())
-		Expect(testutil.GatherAndCount(metrics.Registry, "rollcall_token_expiry_timestamp_seconds")).To(BeNumerically(">=", 1))
-		for _, next := range []string{"within 7 days", "within 1 day"} {
-			now.shift(4*24*time.Hour + 12*time.Hour)
-			patch(ctx, provider, func(p *v1alpha1.IdentityProvider) { p.Annotations = map[string]string{"example.com/look": next} })
-			Eventually(func(g Gomega) {
-				expiring := condition(g, fetch(ctx, g, provider).Status.Conditions, v1alpha1.ConditionTokenExpiring)
-				g.Expect(expiring.Message).To(ContainSubstring(next))
-			}, patience, interval).Should(Succeed())
+
+		const ends = "rollcall_token_expiry_timestamp_seconds"
+		expectGauge(ends, "token", made.ID, float64(made.ExpiresAt.Unix()))
+		expectGauge(ends, "provider", provider.Name, float64(made.ExpiresAt.Unix()))
+		expectGauge(ends, "provider", late.Name, float64(soon.ExpiresAt.Unix()))
+
+		says := func(g Gomega, p *v1alpha1.IdentityProvider, message string) {
+			expiring := condition(g, fetch(ctx, g, p).Status.Conditions, v1alpha1.ConditionTokenExpiring)
+			g.Expect(expiring.Message).To(ContainSubstring(message))
 		}
+		look := func() {
+			for _, p := range []*v1alpha1.IdentityProvider{provider, late} {
+				patch(ctx, p, func(p *v1alpha1.IdentityProvider) {
+					p.Annotations = map[string]string{"example.com/look": now.Now().String()}
+				})
+			}
+		}
+		now.shift(4*24*time.Hour + 12*time.Hour)
+		look()
+		Eventually(func(g Gomega) {
+			says(g, provider, "within 7 days")
+			isWarned(g, provider, made.ID, "within 30 days", 2)
+			says(g, late, "within 1 day")
+			isWarned(g, late, soon.ID, "within 7 days", 2)
+		}, patience, interval).Should(Succeed())
+		now.shift(4*24*time.Hour + 12*time.Hour)
+		look()
+		Eventually(func(g Gomega) {
+			says(g, provider, "within 1 day")
+			says(g, late, "there is no live token")
+			g.Expect(eventsOn(ctx, g, late)).To(ContainElement(And(
+				HaveField("Type", corev1.EventTypeWarning), HaveField("Reason", v1alpha1.ReasonNoToken))))
+		}, patience, interval).Should(Succeed())
+		Expect(admin.Delete(ctx, lateSecret)).To(Succeed())
 		Expect(admin.Delete(ctx, secret)).To(Succeed())
 		Eventually(func(g Gomega) {
 			status := fetch(ctx, g, provider).Status
@@ -150,6 +193,7 @@ var _ = Describe("Housekeeping", func() {
 			g.Expect(condition(g, status.Conditions, v1alpha1.ConditionReady).Reason).To(Equal(v1alpha1.ReasonNoToken))
 			g.Expect(eventsOn(ctx, g, provider)).To(ContainElement(HaveField("Reason", v1alpha1.ReasonNoToken)))
 		}, patience, interval).Should(Succeed())
+		expectGauge(ends, "provider", provider.Name, 0)
 	}, NodeTimeout(2*patience))
 
 	It("shows a provider's Tenant URL and counts", func(ctx SpecContext) {

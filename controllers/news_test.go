@@ -52,6 +52,11 @@ func TestNewsOf(t *testing.T) {
 	provider := func(conditions []metav1.Condition) client.Object {
 		return &v1alpha1.IdentityProvider{Status: v1alpha1.IdentityProviderStatus{Conditions: conditions}}
 	}
+	expiring := func(message string) []metav1.Condition {
+		c := is(v1alpha1.ConditionTokenExpiring, yes, v1alpha1.ReasonExpiresSoon)
+		c[0].Message = message
+		return c
+	}
 	active, suspended := is(ready, yes, access.ReasonActive), is(ready, yes, access.ReasonDeactivated)
 	refused := is(ready, no, v1alpha1.ReasonSubjectRefused)
 	in, void := is(level, yes, access.ReasonActive), is(level, no, access.ReasonSuspendedSince)
@@ -125,6 +130,11 @@ func TestNewsOf(t *testing.T) {
 		{"a provider that goes on", provider(is(ready, no, v1alpha1.ReasonPaused)), provider(is(ready, yes, v1alpha1.ReasonReconciled)), "Normal Serving"},
 		{"the first contact", provider(is(v1alpha1.ConditionConnected, no, "x")), provider(is(v1alpha1.ConditionConnected, yes, "Contacted")), "Normal Contacted"},
 		{"a token that ends soon", provider(nil), provider(is(v1alpha1.ConditionTokenExpiring, yes, v1alpha1.ReasonExpiresSoon)), "Warning TokenExpiring"},
+		{"the same warning", provider(expiring("within 30 days")), provider(expiring("within 30 days")), ""},
+		{"the next warning", provider(expiring("within 30 days")), provider(expiring("within 7 days")), "Warning TokenExpiring"},
+		{"a token that has ended", provider(expiring("within 1 day")), provider(is(v1alpha1.ConditionTokenExpiring, yes, v1alpha1.ReasonTokenExpired)),
+			"Warning TokenExpired"},
+		{"a token that is good for long", provider(expiring("within 1 day")), provider(is(v1alpha1.ConditionTokenExpiring, no, v1alpha1.ReasonNotSoon)), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
