@@ -24,7 +24,7 @@ import (
 	"github.com/rollcall-dev/rollcall/test/image"
 )
 
-// container is a pod's only one, under way.
+// container is a pod's only one, under way; without an image, a process.
 type container struct {
 	cmd                *exec.Cmd
 	scimURL, healthURL string
@@ -32,7 +32,8 @@ type container struct {
 
 // startContainer runs an image as a kubelet would run the Deployment's pods: their
 // command line, environment, volumes and account, and nothing else of this machine
-// but its network. So the ports, which others may have here, are added.
+// but its network. So the ports, which others may have here, are added. Without an
+// image a process is told where the volumes are.
 func (i *installation) startContainer(ctx context.Context, built *image.Image) *container {
 	GinkgoHelper()
 	pod := i.deployment(ctx).Spec.Template.Spec
@@ -47,14 +48,20 @@ func (i *installation) startContainer(ctx context.Context, built *image.Image) *
 	i.leadWebhooks(ctx, ports[3])
 	server, err := url.Parse(i.Admin().Host)
 	Expect(err).NotTo(HaveOccurred())
-	cmd, err := built.Command(image.Container{
+	c := image.Container{
 		Args: append(append([]string{}, spec.Args...),
 			"--scim-bind-address="+address(ports[0]), "--health-probe-bind-address="+address(ports[1]),
 			"--metrics-bind-address="+address(ports[2]), "--webhook-port="+ports[3]),
 		Env:    append(i.environment(spec), "KUBERNETES_SERVICE_HOST="+server.Hostname(), "KUBERNETES_SERVICE_PORT="+server.Port()),
 		Mounts: i.mounts(ctx, pod),
-	})
-	Expect(err).NotTo(HaveOccurred())
+	}
+	var cmd *exec.Cmd
+	if built == nil {
+		cmd = i.process(ctx, pod.ServiceAccountName, c)
+	} else {
+		cmd, err = built.Command(c)
+		Expect(err).NotTo(HaveOccurred())
+	}
 	cmd.Stdout, cmd.Stderr = GinkgoWriter, GinkgoWriter
 	Expect(cmd.Start()).To(Succeed())
 	DeferCleanup(func() {
@@ -63,6 +70,24 @@ func (i *installation) startContainer(ctx context.Context, built *image.Image) *
 		}
 	})
 	return &container{cmd: cmd, scimURL: "http://" + address(ports[0]), healthURL: "http://" + address(ports[1])}
+}
+
+// process is the manager with what it would find in a container.
+func (i *installation) process(ctx context.Context, account string, c image.Container) *exec.Cmd {
+	GinkgoHelper()
+	binary := filepath.Join(GinkgoT().TempDir(), "manager")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/manager")
+	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	Expect(err).NotTo(HaveOccurred(), string(out))
+	config, err := i.Account(ctx, i.namespace, account)
+	Expect(err).NotTo(HaveOccurred())
+	kubeconfig, err := i.Kubeconfig("process", config)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(c.Mounts).To(HaveKey(serving))
+	cmd := exec.Command(binary, append(c.Args, "--kubeconfig="+kubeconfig, "--webhook-cert-dir="+c.Mounts[serving])...)
+	cmd.Env = c.Env
+	return cmd
 }
 
 // mounts are folders with what the kubelet mounts: Secrets, which follow their objects,
