@@ -93,19 +93,13 @@ var _ = Describe("An installation by Helm", Ordered, func() {
 
 	It("leaves kinds, users and access when it is uninstalled, and takes them up again", func(ctx SpecContext) {
 		before := i.users(ctx)
+		Expect(i.parts(ctx, Default)).To(haveAllKinds)
 		Expect(m.Stop()).To(Succeed())
 		_, err := helm(ctx, i.Cluster, "uninstall", "rollcall", "--namespace", other)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(i.users(ctx)).To(ConsistOf(before))
 		i.expect(ctx, deploy(alice), true)
-		for _, kinds := range []string{
-			"validatingadmissionpolicies,validatingadmissionpolicybindings,mutatingwebhookconfigurations,validatingwebhookconfigurations",
-			"clusterroles,clusterrolebindings", "deployments,services,poddisruptionbudgets,roles,serviceaccounts",
-		} {
-			out, err := i.Kubectl(ctx, "-n", other, "get", kinds, "-l", "app.kubernetes.io/name=rollcall", "-o", "name")
-			Expect(err).NotTo(HaveOccurred())
-			Expect(out).To(BeEmpty())
-		}
+		Expect(i.parts(ctx, Default)).To(BeEmpty())
 
 		_, err = helm(ctx, i.Cluster, release("install")...)
 		Expect(err).NotTo(HaveOccurred())

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -254,6 +255,25 @@ func (i *installation) users(ctx context.Context) []string {
 	}
 	return all
 }
+
+// parts are the objects of the installation beside the kinds, as "KIND/NAME".
+func (i *installation) parts(ctx context.Context, g Gomega) []string {
+	GinkgoHelper()
+	out, err := i.Kubectl(ctx, "-n", i.namespace, "get",
+		"validatingadmissionpolicies,validatingadmissionpolicybindings,mutatingwebhookconfigurations,validatingwebhookconfigurations,"+
+			"clusterroles,clusterrolebindings,deployments,services,poddisruptionbudgets,roles,rolebindings,serviceaccounts",
+		"-l", "app.kubernetes.io/name=rollcall", "-o", "name")
+	g.Expect(err).NotTo(HaveOccurred())
+	return strings.Fields(out)
+}
+
+// haveAllKinds is what an installation that is there has.
+var haveAllKinds = ContainElements(
+	HavePrefix("validatingadmissionpolicy."), HavePrefix("validatingadmissionpolicybinding."),
+	HavePrefix("mutatingwebhookconfiguration."), HavePrefix("validatingwebhookconfiguration."),
+	HavePrefix("clusterrole."), HavePrefix("clusterrolebinding."), HavePrefix("deployment."), HavePrefix("service/"),
+	HavePrefix("poddisruptionbudget."), HavePrefix("role."), HavePrefix("rolebinding."), HavePrefix("serviceaccount/"),
+)
 
 // kindsGone waits until no kind of Rollcall is left.
 func (i *installation) kindsGone(ctx context.Context) {

@@ -10,6 +10,9 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/test/cluster"
 )
@@ -70,8 +73,14 @@ var _ = Describe("An installation by kustomize", Ordered, func() {
 	It("goes, and takes everything along", func(ctx SpecContext) {
 		i.leave(ctx)
 		Expect(m.Stop()).To(Succeed())
+		Expect(i.parts(ctx, Default)).To(haveAllKinds)
 		_, err := i.Kubectl(ctx, "delete", "-k", folder, "--wait=false")
 		Expect(err).NotTo(HaveOccurred())
 		i.kindsGone(ctx)
-	}, NodeTimeout(2*time.Minute))
+		Eventually(func(g Gomega) {
+			g.Expect(i.parts(ctx, g)).To(BeEmpty())
+			err := i.Client().Get(ctx, client.ObjectKey{Name: usual}, &corev1.Namespace{})
+			g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		}).WithContext(ctx).WithTimeout(patience).Should(Succeed())
+	}, NodeTimeout(4*time.Minute))
 })
