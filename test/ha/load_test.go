@@ -18,6 +18,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/test/stall"
 )
 
 const (
@@ -45,6 +46,8 @@ type load struct {
 	// refused is the longest time in which one client got no answer, be it to a write
 	// or to a read: which of them it was about to send is chance.
 	refused time.Duration
+	// stalled is for how long the clients didn't get to run.
+	stalled *stall.Watch
 }
 
 func newLoad(base string, secret *secret, prefix string) *load {
@@ -60,6 +63,7 @@ func (l *load) during(ctx context.Context, f func()) {
 	GinkgoHelper()
 	running, stop := context.WithCancel(ctx)
 	defer stop()
+	l.stalled = stall.Start(running)
 	var group sync.WaitGroup
 	cycles := contoso.done()
 	group.Go(func() {
