@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -111,11 +112,11 @@ func (r *userReleaser) takeBackUnlessLocal(ctx context.Context, name string, pen
 // it. o takes it.
 func (r *releaser) localByNow(ctx context.Context, o client.Object, name string) (bool, error) {
 	err := r.live.Get(ctx, client.ObjectKey{Name: name}, o)
-	if client.IgnoreNotFound(err) != nil {
-		return false, fmt.Errorf("read %q, of which the release may be over: %w", name, err)
+	if apierrors.IsNotFound(err) {
+		return false, nil
 	}
 	if err != nil {
-		return false, nil
+		return false, fmt.Errorf("read %q, of which the release may be over: %w", name, err)
 	}
 	switch o := o.(type) {
 	case *v1alpha1.ProvisionedUser:
