@@ -139,11 +139,14 @@ func (d *Doctor) webhooksAnswer(ctx context.Context) {
 	}
 }
 
+// policies are the names of those of config/policy, and of their bindings.
+var policies = []string{"rollcall-users", "rollcall-roles", "rollcall-bindings", "rollcall-status", "rollcall-lease"}
+
 // locks looks at the policies that hold while no manager runs.
 func (d *Doctor) locks(ctx context.Context) {
 	const check = "locks"
 	mark := len(d.findings)
-	for _, name := range []string{"rollcall-users", "rollcall-roles", "rollcall-bindings", "rollcall-status"} {
+	for _, name := range policies {
 		d.read(ctx, check, name, &admissionregistrationv1.ValidatingAdmissionPolicy{})
 		var b admissionregistrationv1.ValidatingAdmissionPolicyBinding
 		if d.read(ctx, check, name, &b) && !slices.Contains(b.Spec.ValidationActions, admissionregistrationv1.Deny) {
