@@ -1,12 +1,14 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -104,15 +106,38 @@ func (d *Doctor) rights(ctx context.Context) {
 	}
 	if len(missing) > 0 {
 		d.fail(check, installCure+"; or is the manager in another namespace (--manager-namespace)?",
-			"ServiceAccount %s/%s may not %s", d.Namespace, serviceAccount, strings.Join(missing, ", nor "))
+			"ServiceAccount %s/%s may not %s", d.Namespace, d.account, strings.Join(missing, ", nor "))
 		return
 	}
-	d.ok(check, "ServiceAccount %s/%s may do what it needs", d.Namespace, serviceAccount)
+	d.ok(check, "ServiceAccount %s/%s may do what it needs", d.Namespace, d.account)
+}
+
+// whoIsManager finds the ServiceAccount that the manager's pods run as, which an
+// installation may name.
+func (d *Doctor) whoIsManager(ctx context.Context) error {
+	if d.account != "" {
+		return nil
+	}
+	manager := &appsv1.Deployment{}
+	err := d.Client.Get(ctx, client.ObjectKey{Namespace: d.Namespace, Name: deployment}, manager)
+	switch {
+	case apierrors.IsNotFound(err):
+		d.account = defaultAccount
+	case err != nil:
+		return fmt.Errorf("read the manager's Deployment: %w", err)
+	default:
+		// The API server has pods without a name run as this one.
+		d.account = cmp.Or(manager.Spec.Template.Spec.ServiceAccountName, "default")
+	}
+	return nil
 }
 
 func (d *Doctor) managerMay(ctx context.Context, attributes authorizationv1.ResourceAttributes) (bool, error) {
+	if err := d.whoIsManager(ctx); err != nil {
+		return false, err
+	}
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-		User:               "system:serviceaccount:" + d.Namespace + ":" + serviceAccount,
+		User:               "system:serviceaccount:" + d.Namespace + ":" + d.account,
 		Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + d.Namespace, "system:authenticated"},
 		ResourceAttributes: &attributes,
 	}}

@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// serviceAccount is who the manager is, in its namespace.
-	serviceAccount = "rollcall-manager"
+	// deployment is the manager's, in its namespace.
+	deployment = "rollcall-manager"
+	// defaultAccount is the manager's ServiceAccount where no Deployment says another.
+	defaultAccount = "rollcall-manager"
 	// leaseName is the lease of the leader.
 	leaseName = "rollcall-manager"
 	// webhooks is the name of both webhook configurations.
@@ -64,12 +66,14 @@ type Doctor struct {
 	ReadOnly bool
 
 	findings []Finding
+	// account is the manager's ServiceAccount, once it is known.
+	account string
 }
 
 // Examine runs every check, in an order in which the first failure is usually the
 // cause of the others.
 func (d *Doctor) Examine(ctx context.Context) []Finding {
-	d.findings = nil
+	d.findings, d.account = nil, ""
 	d.server(ctx)
 	if !d.kinds(ctx) {
 		return d.findings
