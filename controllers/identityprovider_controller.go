@@ -102,7 +102,7 @@ func (r *providerReconciler) observe(ctx context.Context, p *v1alpha1.IdentityPr
 	if status.Tokens, err = r.tokens(ctx, p); err != nil {
 		return nil, time.Time{}, err
 	}
-	status.LastContactAt = r.lastContact(p)
+	status.LastContactAt = lastContactOf(p, status.Tokens)
 	tokens := expiryOf(status.Tokens, r.clock.Now())
 	tokens.measure(p.Name)
 	judge(status, p, tokens, r.clock.Now())
@@ -144,12 +144,16 @@ func (r *providerReconciler) countRoles(ctx context.Context, provider string) (i
 	return int32(len(list.Items)), nil //nolint:gosec // bounded by the cluster
 }
 
-// lastContact is to the minute, so that traffic doesn't turn into status writes.
-func (r *providerReconciler) lastContact(p *v1alpha1.IdentityProvider) *metav1.Time {
-	if r.contacts == nil {
-		return p.Status.LastContactAt
+// lastContactOf is to the minute, so that traffic doesn't turn into status writes. A
+// probe is not the client, whose silence it must not hide.
+func lastContactOf(p *v1alpha1.IdentityProvider, tokens []v1alpha1.TokenStatus) *metav1.Time {
+	last := p.Status.LastContactAt
+	for i := range tokens {
+		if t := &tokens[i]; t.LastUsedAt != nil && !t.Probe {
+			last = later(last, t.LastUsedAt.Time)
+		}
 	}
-	return later(p.Status.LastContactAt, r.contacts.LastContact(p.Name))
+	return last
 }
 
 // later is the later of what is on record and what was seen since, to the

@@ -31,6 +31,7 @@ func TestJudge(t *testing.T) {
 		{"the last days of a token", []v1alpha1.TokenStatus{ends(3 * day)}, false, true, v1alpha1.ReasonReconciled, v1alpha1.ReasonExpiresSoon, "Contacted", 2 * day},
 		{"in rotation", []v1alpha1.TokenStatus{ends(3 * day), ends(300 * day)}, false, true, v1alpha1.ReasonReconciled, "NotSoon", "Contacted", 3 * day},
 		{"over to the instant", []v1alpha1.TokenStatus{ends(0)}, false, true, v1alpha1.ReasonNoToken, v1alpha1.ReasonNoToken, "Contacted", 0},
+		{"a probe alone", []v1alpha1.TokenStatus{{ExpiresAt: &metav1.Time{Time: noon.Add(time.Minute)}, Probe: true}}, false, false, v1alpha1.ReasonNoToken, v1alpha1.ReasonNoToken, "NeverContacted", 0},
 		{"paused", []v1alpha1.TokenStatus{{}}, true, true, v1alpha1.ReasonPaused, "NotSoon", "Contacted", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -67,6 +68,11 @@ func TestTokenExpiry(t *testing.T) {
 		}
 		return s
 	}
+	probe := func(id string, left time.Duration, usedBefore ...time.Duration) v1alpha1.TokenStatus {
+		s := token(id, left, usedBefore...)
+		s.Probe = true
+		return s
+	}
 	for _, tc := range []struct {
 		name   string
 		tokens []v1alpha1.TokenStatus
@@ -99,6 +105,12 @@ func TestTokenExpiry(t *testing.T) {
 			"one without end in reserve", []v1alpha1.TokenStatus{{ID: "new"}, token("old", 3*day, time.Hour)},
 			"old", v1alpha1.ReasonExpiresSoon, "the token new, which has no end", 2 * day,
 		},
+		{"a probe beside the one in use", []v1alpha1.TokenStatus{token("a", 365*day, time.Hour), probe("p", time.Minute, 0)}, "a", "", "", 335 * day},
+		{"a probe beside one that was never used", []v1alpha1.TokenStatus{token("a", 365*day), probe("p", time.Minute, 0)}, "a", "", "", 335 * day},
+		{
+			"a probe long after the last contact", []v1alpha1.TokenStatus{token("new", 365*day), token("old", 3*day, 5*time.Hour), probe("p", time.Minute, 0)},
+			"old", v1alpha1.ReasonExpiresSoon, "give the identity provider the token new", 2 * day,
+		},
 		{"one without end in use", []v1alpha1.TokenStatus{{ID: "new", LastUsedAt: &metav1.Time{Time: noon}}, token("old", 3*day, 3*time.Hour)}, "new", "", "", 3 * day},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -122,6 +134,29 @@ func TestTokenExpiry(t *testing.T) {
 				slices.Reverse(tc.tokens)
 			}
 		})
+	}
+}
+
+func TestLastContact(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	at := func(in time.Duration) *metav1.Time { return &metav1.Time{Time: noon.Add(in)} }
+	for _, tc := range []struct {
+		name     string
+		recorded *metav1.Time
+		tokens   []v1alpha1.TokenStatus
+		want     *metav1.Time
+	}{
+		{"never", nil, []v1alpha1.TokenStatus{{}}, nil},
+		{"with the one of two that was used last", at(-time.Hour), []v1alpha1.TokenStatus{{LastUsedAt: at(0)}, {LastUsedAt: at(-time.Minute)}}, at(0)},
+		{"with a token that is gone", at(0), []v1alpha1.TokenStatus{{LastUsedAt: at(-time.Hour)}}, at(0)},
+		{"a probe, and never by the client", nil, []v1alpha1.TokenStatus{{}, {LastUsedAt: at(0), Probe: true}}, nil},
+		{"a probe while the client is silent", at(-2 * time.Hour), []v1alpha1.TokenStatus{{LastUsedAt: at(-2 * time.Hour)}, {LastUsedAt: at(0), Probe: true}}, at(-2 * time.Hour)},
+	} {
+		p := &v1alpha1.IdentityProvider{Status: v1alpha1.IdentityProviderStatus{LastContactAt: tc.recorded}}
+		if got := lastContactOf(p, tc.tokens); !got.Equal(tc.want) {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,7 +35,9 @@ type expiry struct {
 	next time.Time
 }
 
+// expiryOf passes over probes, which nobody else has.
 func expiryOf(tokens []v1alpha1.TokenStatus, now time.Time) expiry {
+	tokens = slices.DeleteFunc(slices.Clone(tokens), func(t v1alpha1.TokenStatus) bool { return t.Probe })
 	var e expiry
 	var last *v1alpha1.TokenStatus
 	var contact time.Time

@@ -39,6 +39,7 @@ func (r *providerReconciler) tokens(ctx context.Context, p *v1alpha1.IdentityPro
 			CreatedAt:  &metav1.Time{Time: record.CreatedAt},
 			ExpiresAt:  &metav1.Time{Time: record.ExpiresAt},
 			LastUsedAt: lastUsed[record.ID],
+			Probe:      record.Probe,
 		}
 		if r.contacts != nil {
 			t.LastUsedAt = later(t.LastUsedAt, r.contacts.LastUsed(p.Name, record.ID))

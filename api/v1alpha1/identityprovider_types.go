@@ -2,8 +2,9 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// ProviderType is the product on the other side; it chooses no behaviour, only
-// hints: every dialect is understood at once.
+// ProviderType is the product on the other side. It chooses no dialect: each is
+// understood at once. What it decides is whether silence is reported: it is of Entra
+// alone, which comes in cycles.
 // +kubebuilder:validation:Enum=Entra;Okta;OneLogin;Generic
 type ProviderType string
 
@@ -60,7 +61,9 @@ const (
 
 // IdentityProviderSpec is one SCIM client and how to treat it.
 type IdentityProviderSpec struct {
-	// type is the product on the other side.
+	// type is the product on the other side. Every dialect is understood, whatever it
+	// says. One of type Entra comes every 40 minutes, and is reported when it stays
+	// away; the others may have nothing to say for days.
 	// +optional
 	// +kubebuilder:default=Generic
 	Type ProviderType `json:"type,omitempty"`
@@ -102,6 +105,10 @@ type TokenStatus struct {
 	// lastUsedAt is when it was last presented, to the minute.
 	// +optional
 	LastUsedAt *metav1.Time `json:"lastUsedAt,omitempty"`
+	// probe says that kubectl rollcall doctor made it, for minutes: neither its use
+	// nor its end counts.
+	// +optional
+	Probe bool `json:"probe,omitempty"`
 }
 
 // IdentityProviderStatus is the health of the connection.
@@ -118,7 +125,7 @@ type IdentityProviderStatus struct {
 	// +listMapKey=id
 	Tokens []TokenStatus `json:"tokens,omitempty"`
 	// lastContactAt is when the client last sent an authenticated request, to
-	// the minute.
+	// the minute; not kubectl rollcall doctor with a probe.
 	// +optional
 	LastContactAt *metav1.Time `json:"lastContactAt,omitempty"`
 	// users of this provider, tombstones not counted.

@@ -39,6 +39,12 @@ const (
 	// TokenLabel marks a Secret in the manager's namespace as a SCIM token
 	// digest; its value is the name of the IdentityProvider.
 	TokenLabel = "identity.rollcall.dev/token-of"
+	// ProbeLabel on the Secret of a token that lives for minutes says that it was made
+	// for a look at the endpoint, and that its use and its end tell nothing of the
+	// identity provider. Its value is ProbeValue.
+	ProbeLabel = "identity.rollcall.dev/probe"
+	// ProbeValue is the value of ProbeLabel: kubectl rollcall doctor makes such tokens.
+	ProbeValue = "doctor"
 
 	// LocalManager is shown as status.managedBy of objects that no identity
 	// provider owns.

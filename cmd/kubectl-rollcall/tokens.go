@@ -25,7 +25,7 @@ import (
 type tokenRow struct {
 	Provider string `json:"provider"`
 	ID       string `json:"id"`
-	// State is Live, Expiring when it ends within 30 days, or Expired.
+	// State is Live, Expiring when it ends within 30 days, Expired, or Probe.
 	State      string       `json:"state"`
 	CreatedAt  *metav1.Time `json:"createdAt,omitempty"`
 	ExpiresAt  *metav1.Time `json:"expiresAt,omitempty"`

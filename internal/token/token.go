@@ -21,6 +21,13 @@ const (
 	// DefaultLifetime of a token.
 	DefaultLifetime = 365 * 24 * time.Hour
 
+	// ProbeLifetime of a token that is made for one look at the endpoint.
+	ProbeLifetime = 5 * time.Minute
+	// maxProbeLifetime is what a probe has at most, by the API server's clock, which
+	// may differ from that of its maker. What lives longer is no probe, whatever its
+	// label says: the label can't hide the end of a token that a client works with.
+	maxProbeLifetime = 15 * time.Minute
+
 	// SecretType of the Secrets that hold a digest.
 	SecretType corev1.SecretType = "identity.rollcall.dev/token"
 
@@ -98,11 +105,21 @@ func (t Token) ToSecret(namespace string, provider *v1alpha1.IdentityProvider) *
 	}
 }
 
+// ToProbe is ToSecret for a token that tells nothing of the provider, neither by its
+// use nor by its end.
+func (t Token) ToProbe(namespace string, provider *v1alpha1.IdentityProvider) *corev1.Secret {
+	s := t.ToSecret(namespace, provider)
+	s.Labels[v1alpha1.ProbeLabel] = v1alpha1.ProbeValue
+	return s
+}
+
 // Record is what the cluster knows of a token.
 type Record struct {
 	ID                   string
 	Provider             string
 	CreatedAt, ExpiresAt time.Time
+	// Probe says that it was made for a look at the endpoint alone.
+	Probe bool
 
 	digest [sha256.Size]byte
 }
@@ -133,6 +150,7 @@ func FromSecret(s *corev1.Secret) (Record, error) {
 	if r.ExpiresAt, err = time.Parse(time.RFC3339, string(s.Data[keyExpiresAt])); err != nil {
 		return Record{}, errors.New("data.expiresAt is no RFC 3339 time")
 	}
+	r.Probe = s.Labels[v1alpha1.ProbeLabel] == v1alpha1.ProbeValue && r.ExpiresAt.Sub(s.CreationTimestamp.Time) <= maxProbeLifetime
 	return r, nil
 }
 

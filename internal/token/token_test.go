@@ -141,6 +141,34 @@ func TestSecretRoundTrip(t *testing.T) {
 	}
 }
 
+func TestProbes(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		lifetime time.Duration
+		change   func(*corev1.Secret)
+		want     bool
+	}{
+		{"made as one", ProbeLifetime, func(*corev1.Secret) {}, true},
+		{"without the label", ProbeLifetime, func(s *corev1.Secret) { delete(s.Labels, v1alpha1.ProbeLabel) }, false},
+		{"with another value", ProbeLifetime, func(s *corev1.Secret) { s.Labels[v1alpha1.ProbeLabel] = "true" }, false},
+		{"the label on a client's token", DefaultLifetime, func(*corev1.Secret) {}, false},
+		{"one that says it was made later than it was", DefaultLifetime, func(s *corev1.Secret) {
+			s.Data[keyCreatedAt] = s.Data[keyExpiresAt]
+		}, false},
+		{"one that no API server has stored", ProbeLifetime, func(s *corev1.Secret) { s.CreationTimestamp = metav1.Time{} }, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := generate(t, tc.lifetime).ToProbe("ns", entra)
+			s.CreationTimestamp = metav1.Time{Time: start}
+			tc.change(s)
+			r, err := FromSecret(s)
+			if err != nil || r.Probe != tc.want || r.Provider != "entra" {
+				t.Errorf("got %+v, %v; a probe: want %t", r, err, tc.want)
+			}
+		})
+	}
+}
+
 func TestContactsTellOnceAMinute(t *testing.T) {
 	c := NewContacts()
 	c.Record("entra", "a", start.Add(time.Second))

@@ -17,9 +17,6 @@ import (
 const (
 	// maxSkew is by how much two clocks may differ: expiresAt is counted in seconds.
 	maxSkew = 30 * time.Second
-	// probeLifetime is how long the token of Test Connection lives, should it not be
-	// taken away.
-	probeLifetime = 5 * time.Minute
 	// The manager learns of a token by its watch. Failed attempts are limited, so it
 	// is asked no more often than this.
 	probeInterval = time.Second
@@ -152,12 +149,12 @@ func (d *Doctor) testConnection(ctx context.Context, c *http.Client, e *endpoint
 		d.findings = append(d.findings, Finding{check, Skipped, "no token is sent to an endpoint that is not trusted", "mend tls first"})
 		return
 	}
-	t, err := token.Generate(time.Now(), probeLifetime)
+	t, err := token.Generate(time.Now(), token.ProbeLifetime)
 	if err != nil {
 		d.unreadable(check, err)
 		return
 	}
-	secret := t.ToSecret(d.Namespace, p)
+	secret := t.ToProbe(d.Namespace, p)
 	if err := d.Client.Create(ctx, secret); err != nil {
 		d.unreadable(check, fmt.Errorf("make a token for a minute: %w", err))
 		return
@@ -165,7 +162,7 @@ func (d *Doctor) testConnection(ctx context.Context, c *http.Client, e *endpoint
 	defer func() {
 		// Also when somebody has lost patience.
 		if err := d.Client.Delete(context.WithoutCancel(ctx), secret); err != nil {
-			d.warn(check, "kubectl rollcall revoke "+p.Name+" "+t.ID, "the token of this check could not be deleted; it ends by itself in %s: %s", probeLifetime, err)
+			d.warn(check, "kubectl rollcall revoke "+p.Name+" "+t.ID, "the token of this check could not be deleted; it ends by itself in %s: %s", token.ProbeLifetime, err)
 		}
 	}()
 	a, err := d.present(ctx, c, e.tenantURL(p.Name), t.Secret)

@@ -70,6 +70,7 @@ func TestLiveTokensEndAtTheirMoment(t *testing.T) {
 	at := func(d time.Duration) *metav1.Time { return &metav1.Time{Time: now.Add(d)} }
 	p := &v1alpha1.IdentityProvider{Status: v1alpha1.IdentityProviderStatus{Tokens: []v1alpha1.TokenStatus{
 		{ID: "past", ExpiresAt: at(-time.Second)}, {ID: "now", ExpiresAt: at(0)}, {ID: "later", ExpiresAt: at(time.Second)}, {ID: "never"},
+		{ID: "probe", ExpiresAt: at(time.Second), Probe: true},
 	}}}
 	var got []string
 	for _, token := range LiveTokens(p, now) {
@@ -90,5 +91,10 @@ func TestTokensSayWhenTheyEndSoon(t *testing.T) {
 	}
 	if got := TokenState(v1alpha1.TokenStatus{ExpiresAt: &metav1.Time{Time: now.Add(expirySoon + time.Second)}}, now); got != TokenLive {
 		t.Errorf("got %s", got)
+	}
+	for state, left := range map[string]time.Duration{TokenProbe: time.Second, TokenExpired: 0} {
+		if got := TokenState(v1alpha1.TokenStatus{ExpiresAt: &metav1.Time{Time: now.Add(left)}, Probe: true}, now); got != state {
+			t.Errorf("a probe is %s, want %s", got, state)
+		}
 	}
 }

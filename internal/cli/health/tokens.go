@@ -17,15 +17,19 @@ const (
 	TokenLive     = "Live"
 	TokenExpiring = "Expiring"
 	TokenExpired  = "Expired"
+	// TokenProbe is one that doctor made, for minutes.
+	TokenProbe = "Probe"
 )
 
 // TokenState is what a token is at now.
 func TokenState(t v1alpha1.TokenStatus, now time.Time) string {
 	switch {
+	case t.ExpiresAt != nil && !now.Before(t.ExpiresAt.Time):
+		return TokenExpired
+	case t.Probe:
+		return TokenProbe
 	case t.ExpiresAt == nil:
 		return TokenLive
-	case !now.Before(t.ExpiresAt.Time):
-		return TokenExpired
 	case t.ExpiresAt.Sub(now) <= expirySoon:
 		return TokenExpiring
 	default:
@@ -33,11 +37,12 @@ func TokenState(t v1alpha1.TokenStatus, now time.Time) string {
 	}
 }
 
-// LiveTokens are the tokens of a provider that are good at now.
+// LiveTokens are the tokens of a provider that are good at now, without probes: no
+// identity provider has them.
 func LiveTokens(p *v1alpha1.IdentityProvider, now time.Time) []v1alpha1.TokenStatus {
 	var live []v1alpha1.TokenStatus
 	for _, t := range p.Status.Tokens {
-		if TokenState(t, now) != TokenExpired {
+		if state := TokenState(t, now); state == TokenLive || state == TokenExpiring {
 			live = append(live, t)
 		}
 	}
