@@ -235,10 +235,11 @@ spec: {userName: aud@staff.example.com}
 
 	It("says that a nested group's people are not in the role", func(ctx SpecContext) {
 		outer := d.group(ctx, "Outer")
-		inner := d.group(ctx, "Inner")
+		inner := d.group(ctx, "Inner", ann)
 		d.patch(ctx, "/Groups/"+outer, `{"op":"Add","path":"members","value":[{"value":%q}]}`, inner)
-		root.eventually(ctx, "status").Should(ContainSubstring("NestedGroupNotSynced"))
-		Expect(why(ctx)).To(ContainSubstring("Holds no role."))
+		root.eventually(ctx, "status").Should(ContainSubstring("provisionedrole/outer: NestedGroupNotSynced"))
+		root.eventually(ctx, "why", userName).Should(And(
+			ContainSubstring("Holds:\n  inner\n    by identity provider \"life\""), Not(ContainSubstring("outer"))))
 	})
 
 	It("shows a tombstone, and the one who came back", func(ctx SpecContext) {
