@@ -68,16 +68,17 @@ spec: {subject: {from: ExternalID}}
 		name := localUser(ctx, "edges@states.example.com")
 		localRole(ctx, "states-edges", "")
 		localRole(ctx, "states-gone", "")
-		for suffix, times := range map[string]string{
-			"later": "startsAt: " + stamp(time.Hour), "ended": "expiresAt: " + stamp(2*time.Second),
-		} {
-			apply(ctx, `
+		attach := func(suffix, times string) error {
+			return shared.Apply(ctx, fmt.Sprintf(`
 apiVersion: identity.rollcall.dev/v1alpha1
 kind: RoleAttachment
 metadata: {name: states-%[1]s}
 spec: {user: %[2]s, role: states-edges, %[3]s}
-`, suffix, name, times)
+`, suffix, name, times))
 		}
+		Expect(attach("later", "startsAt: "+stamp(time.Hour))).To(Succeed())
+		// What arrives after its end is refused: it gets a later one, until it is in time.
+		Eventually(func() error { return attach("ended", "expiresAt: "+stamp(3*time.Second)) }).WithContext(ctx).Should(Succeed())
 		root.ok(ctx, "attach", name, "states-gone")
 		awaitRole(ctx, name, "states-gone")
 		Expect(shared.Client().Delete(ctx, get(ctx, "states-gone", &v1alpha1.ProvisionedRole{}))).To(Succeed())
@@ -111,6 +112,27 @@ spec: {user: %[2]s, role: states-edges, %[3]s}
 	}, And(ContainSubstring("managed by administrators (local)."), ContainSubstring("State:    Active (Active)"),
 		MatchRegexp(`Holds:\n  statesrelease\n    by RoleAttachment "\S+"`), Not(ContainSubstring("Note:")))),
 )
+
+var _ = Describe("why", func() {
+	It("tells somebody who was hired again as another person from who left", func(ctx SpecContext) {
+		const (
+			userName = "eve@stateshired.example.com"
+			left     = "eve--stateshired.example.com"
+		)
+		d := newDirectory(ctx, "stateshired")
+		id := d.user(ctx, userName)
+		d.group(ctx, "States Hired", id)
+		awaitRole(ctx, userName, "states-hired")
+		d.delete(ctx, "/Users/"+id)
+		Expect(d.send(ctx, http.StatusCreated, http.MethodPost, "/Users",
+			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":%q,"externalId":"another","active":true}`, userName)).NotTo(Equal(id))
+		root.eventually(ctx, "why", userName).Should(And(
+			MatchRegexp("^"+left+`-\S+ is `+userName+","), ContainSubstring("State:    Active (Active)"),
+			ContainSubstring("Holds no role."), Not(ContainSubstring("states-hired"))))
+		root.eventually(ctx, "why", left).Should(And(
+			HavePrefix(left+" is "+userName+","), ContainSubstring("State:    Deprovisioned (DeletedByProvider)")))
+	})
+})
 
 func stamp(in time.Duration) string {
 	return `"` + time.Now().Add(in).UTC().Format(time.RFC3339) + `"`
