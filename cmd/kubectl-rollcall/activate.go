@@ -32,7 +32,7 @@ func newActivateCommand(p *plugin) *cobra.Command {
 		ValidArgsFunction: p.complete(providerNames),
 		RunE:              func(cmd *cobra.Command, args []string) error { return a.run(cmd, args[0]) },
 	}
-	cmd.Flags().StringVar(&a.kind, "type", "", "Entra, Okta, OneLogin or Generic; by default the one that PROVIDER begins with; for a new identity provider")
+	cmd.Flags().StringVar(&a.kind, "type", "", "Entra, Okta, OneLogin or Generic; of Entra alone silence is reported; by default the one that PROVIDER begins with; for a new identity provider")
 	cmd.Flags().StringVar(&a.subjectFrom, "subject-from", string(v1alpha1.SubjectFromUserName),
 		"what its users are called towards the API server: UserName, Email or ExternalID; for a new identity provider")
 	cmd.Flags().StringVar(&a.subjectPrefix, "subject-prefix", "", "what the API server puts in front of that, such as oidc: ; for a new identity provider")
