@@ -26,9 +26,9 @@ func newDoctorCommand(p *plugin) *cobra.Command {
 		Short: "Find out what is wrong, in the cluster and from outside, and say the cure",
 		Long: "Examine an installation: what the cluster needs to have, what the manager may do, whether webhooks answer; and\n" +
 			"the SCIM endpoint as an identity provider meets it: name, certificate, answers to a wrong URL and a wrong token,\n" +
-			"clock, and Entra's Test Connection, with a token of five minutes that is made for it and taken away. The\n" +
-			"provider's last contact moves by that; --read-only leaves it out. Exit 1 if anything does not work. It takes a\n" +
-			"cluster-admin to see everything.",
+			"clock, and Entra's Test Connection, with a token of five minutes that is made for it and taken away;\n" +
+			"--read-only leaves that out. It is no contact of the provider's. The wrong token raises RollcallUnauthorized.\n" +
+			"Exit 1 if anything does not work. It takes a cluster-admin to see everything.",
 		Example:           "  kubectl rollcall doctor\n  kubectl rollcall doctor entra --url https://scim.example.com -o json",
 		ValidArgsFunction: p.complete(providerNames, providerNames, providerNames),
 		RunE:              func(cmd *cobra.Command, args []string) error { return e.run(cmd.Context(), args) },
