@@ -46,7 +46,7 @@ var (
 		"Bindings that could not be written, by what they are for (rule or level): the manager may not bind the role, or a foreign binding has the name.",
 		"source").knowing(forRule, forLevel)
 	lastContact = newObjectGauge("rollcall_identity_provider_last_contact_timestamp_seconds",
-		"Unix time, to the minute, of the last authenticated SCIM request, by identity provider and its type.",
+		"Unix time, to the minute, of the last SCIM request with a token of the identity provider, those of doctor left out, by identity provider and its type.",
 		"provider", "type")
 	tokenExpiry = newObjectGauge("rollcall_token_expiry_timestamp_seconds",
 		"When the token ends that the identity provider uses, as Unix time: of those in use the one that ends first or, as long as none was presented, the one that lives longest.",
