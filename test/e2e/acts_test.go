@@ -262,7 +262,9 @@ func (t *troupe) changeRule(ctx context.Context) string {
 	return t.local(ctx, text, func() error { return apply(ctx, t.chief, "rules", "%s", text) })
 }
 
-func (t *troupe) dropRule(ctx context.Context) string { return t.remove(ctx, arule(*oneOf(t, t.roles))) }
+func (t *troupe) dropRule(ctx context.Context) string {
+	return t.remove(ctx, arule(*oneOf(t, t.roles)))
+}
 
 // dismiss deletes a local user, whom the next welcome may bring back as another.
 func (t *troupe) dismiss(ctx context.Context) string {

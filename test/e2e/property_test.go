@@ -20,7 +20,10 @@ import (
 func (t *troupe) open(ctx context.Context, w *witness) {
 	GinkgoHelper()
 	friend := t.friends[0]
-	expectStatus(send(ctx, t.raw, http.MethodPatch, "/Groups/"+t.groups[0].id, patchBody(addMember, t.people[0].id)), http.StatusNoContent)
+	for i, p := range t.people {
+		g := t.groups[i%len(t.groups)]
+		expectStatus(send(ctx, t.raw, http.MethodPatch, "/Groups/"+g.id, patchBody(addMember, p.id)), http.StatusNoContent)
+	}
 	Expect(apply(ctx, t.chief, "attacher", "{kind: RoleAttachment, metadata: {name: %s-a}, spec: {user: %s, role: %s}}", t.name, friend, t.roles[0])).To(Succeed())
 	Expect(merge(ctx, t.chief, puser(friend), `{"spec":{"permissionLevel":%q}}`, v1alpha1.LevelAuditor)).To(Succeed())
 	Eventually(func(g Gomega) { g.Expect(w.bound()).To(And(HaveKey(friend), HaveKey(t.people[0].name))) }).WithContext(ctx).Should(Succeed())

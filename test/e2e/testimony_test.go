@@ -55,7 +55,8 @@ func bearerOf(u *v1alpha1.ProvisionedUser, gone bool) *bearer {
 type testimony struct {
 	breaches []string
 	// withdrawn is how many names were in a binding when their last bearer was
-	// suspended, and then in none; longest is how long that took at most.
+	// suspended, and then in none; longest is what that took at most, beats included
+	// that had begun before.
 	withdrawn int
 	longest   time.Duration
 	// elapsed is all the time that counted.
@@ -172,14 +173,13 @@ func (s *story) borne(name string) bool {
 func (s *story) check() {
 	bound := s.bound()
 	for name, since := range s.lapsed {
-		late := max(s.now-since, 0)
-		if bound[name] && late > grace {
+		if bound[name] && s.now-since > grace {
 			s.breach(name)
 		}
 		if !bound[name] && s.due[name] {
 			delete(s.due, name)
 			s.withdrawn++
-			s.longest = max(s.longest, late)
+			s.longest = max(s.longest, s.now-since+longestBeat)
 		}
 	}
 }
