@@ -26,9 +26,10 @@ func (t *troupe) open(ctx context.Context, w *witness) {
 	}
 	Expect(apply(ctx, t.chief, "attacher", "{kind: RoleAttachment, metadata: {name: %s-a}, spec: {user: %s, role: %s}}", t.name, friend, t.roles[0])).To(Succeed())
 	Expect(merge(ctx, t.chief, puser(friend), `{"spec":{"permissionLevel":%q}}`, v1alpha1.LevelAuditor)).To(Succeed())
-	Eventually(func(g Gomega) { g.Expect(w.bound()).To(And(HaveKey(friend), HaveKey(t.people[0].name))) }).WithContext(ctx).Should(Succeed())
+	Eventually(w.bound).WithContext(ctx).Should(And(HaveKey(friend), HaveKey(t.people[0].name)))
 	expectStatus(send(ctx, t.raw, http.MethodPatch, "/Users/"+t.people[0].id, patchBody(deactivate)), http.StatusOK)
 	Expect(merge(ctx, t.chief, puser(friend), `{"spec":{"suspend":true}}`)).To(Succeed())
+	Eventually(w.bound).WithContext(ctx).ShouldNot(Or(HaveKey(friend), HaveKey(t.people[0].name)))
 }
 
 var _ = Describe("Whatever happens, in whatever order", Serial, func() {
