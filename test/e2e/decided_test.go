@@ -31,22 +31,16 @@ type inputs struct {
 }
 
 func (t *troupe) read(ctx context.Context, g Gomega) inputs {
-	in := inputs{providers: map[string]*v1alpha1.IdentityProvider{}}
+	in := inputs{providers: map[string]*v1alpha1.IdentityProvider{}, users: t.users(ctx, g)}
 	var providers v1alpha1.IdentityProviderList
-	var users v1alpha1.ProvisionedUserList
 	var roles v1alpha1.ProvisionedRoleList
 	var attachments v1alpha1.RoleAttachmentList
 	var rules v1alpha1.AccessRuleList
-	for _, list := range []client.ObjectList{&attachments, &rules, &providers, &roles, &users} {
+	for _, list := range []client.ObjectList{&attachments, &rules, &providers, &roles} {
 		g.Expect(shared.Client().List(ctx, list)).To(Succeed())
 	}
 	for i := range providers.Items {
 		in.providers[providers.Items[i].Name] = &providers.Items[i]
-	}
-	for i := range users.Items {
-		if u := &users.Items[i]; t.bears(u.Spec.UserName) {
-			in.users = append(in.users, u)
-		}
 	}
 	for i := range rules.Items {
 		if r := &rules.Items[i]; slices.Contains(t.roles, r.Name) {

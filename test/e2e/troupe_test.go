@@ -95,17 +95,24 @@ func (t *troupe) newName(kind string) string {
 	return t.upn(fmt.Sprintf("%s%d", kind, t.random.IntN(1_000_000)))
 }
 
-// user is anybody: of the provider's, deleted there, released, or local.
-func (t *troupe) user(ctx context.Context) string {
-	var all v1alpha1.ProvisionedUserList
-	Expect(shared.Client().List(ctx, &all)).To(Succeed())
-	var names []string
-	for _, u := range all.Items {
-		if t.bears(u.Spec.UserName) {
-			names = append(names, u.Name)
+// users are all of them: the provider's, those deleted there, released and local.
+func (t *troupe) users(ctx context.Context, g Gomega) []*v1alpha1.ProvisionedUser {
+	var users []*v1alpha1.ProvisionedUser
+	for _, provider := range []string{t.name, ""} { // a release goes in this direction
+		var list v1alpha1.ProvisionedUserList
+		g.Expect(shared.Client().List(ctx, &list, client.MatchingFields{"spec.provider": provider})).To(Succeed())
+		for i := range list.Items {
+			if u := &list.Items[i]; t.bears(u.Spec.UserName) && find(users, u.Name) == nil {
+				users = append(users, u)
+			}
 		}
 	}
-	return *oneOf(t, names)
+	return users
+}
+
+// user is anybody, by object name.
+func (t *troupe) user(ctx context.Context) string {
+	return (*oneOf(t, t.users(ctx, Default))).Name
 }
 
 // ask sends a SCIM request, which has one of the wanted statuses; while the manager
