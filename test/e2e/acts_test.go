@@ -25,8 +25,8 @@ func (t *troupe) acts() []act {
 		return t.patchUser(ctx, `{"op":"Replace","path":"active","value":"True"}`)
 	}
 	added := func(ctx context.Context) string { return t.patchGroup(ctx, addMember, t.person().id) }
-	suspended := func(ctx context.Context) string { return t.patch(ctx, `{"spec":{"suspend":true}}`) }
-	resumed := func(ctx context.Context) string { return t.patch(ctx, `{"spec":{"suspend":false}}`) }
+	suspended := func(ctx context.Context) string { return t.patch(ctx, t.user(ctx), `{"spec":{"suspend":true}}`) }
+	resumed := func(ctx context.Context) string { return t.patch(ctx, t.user(ctx), `{"spec":{"suspend":false}}`) }
 	return []act{
 		deactivated, deactivated, activated, activated, activated, added, added, added,
 		func(ctx context.Context) string { return t.patchGroup(ctx, removeMember, t.person().id) },

@@ -96,13 +96,14 @@ func (t *troupe) remove(ctx context.Context, o client.Object) string {
 	return t.local(ctx, fmt.Sprintf("delete %T %s", o, o.GetName()), func() error { return t.chief.Delete(ctx, o) }, apierrors.IsNotFound)
 }
 
-func (t *troupe) patch(ctx context.Context, format string, args ...any) string {
-	u, patch := t.user(ctx), fmt.Sprintf(format, args...)
-	return t.local(ctx, u+" "+patch, func() error { return merge(ctx, t.chief, puser(u), "%s", patch) })
+// patch changes a user, given by object name.
+func (t *troupe) patch(ctx context.Context, user, format string, args ...any) string {
+	patch := fmt.Sprintf(format, args...)
+	return t.local(ctx, user+" "+patch, func() error { return merge(ctx, t.chief, puser(user), "%s", patch) })
 }
 
 func (t *troupe) level(ctx context.Context) string {
-	return t.patch(ctx, `{"spec":{"permissionLevel":%q}}`, *oneOf(t, []v1alpha1.PermissionLevel{
+	return t.patch(ctx, t.user(ctx), `{"spec":{"permissionLevel":%q}}`, *oneOf(t, []v1alpha1.PermissionLevel{
 		v1alpha1.LevelUser, v1alpha1.LevelTeamLeader, v1alpha1.LevelAuditor, v1alpha1.LevelAdministrator,
 	}))
 }

@@ -24,11 +24,11 @@ func (t *troupe) open(ctx context.Context, w *witness) {
 		g := t.groups[i%len(t.groups)]
 		expectStatus(send(ctx, t.raw, http.MethodPatch, "/Groups/"+g.id, patchBody(addMember, p.id)), http.StatusNoContent)
 	}
-	Expect(apply(ctx, t.chief, "attacher", "{kind: RoleAttachment, metadata: {name: %s-a}, spec: {user: %s, role: %s}}", t.name, friend, t.roles[0])).To(Succeed())
-	Expect(merge(ctx, t.chief, puser(friend), `{"spec":{"permissionLevel":%q}}`, v1alpha1.LevelAuditor)).To(Succeed())
+	t.apply(ctx, "attacher", attachmentAct{text: fmt.Sprintf("{kind: RoleAttachment, metadata: {name: %s-a}, spec: {user: %s, role: %s}}", t.name, friend, t.roles[0])})
+	t.patch(ctx, friend, `{"spec":{"permissionLevel":%q}}`, v1alpha1.LevelAuditor)
 	Eventually(w.bound).WithContext(ctx).Should(And(HaveKey(friend), HaveKey(t.people[0].name)))
 	expectStatus(send(ctx, t.raw, http.MethodPatch, "/Users/"+t.people[0].id, patchBody(deactivate)), http.StatusOK)
-	Expect(merge(ctx, t.chief, puser(friend), `{"spec":{"suspend":true}}`)).To(Succeed())
+	t.patch(ctx, friend, `{"spec":{"suspend":true}}`)
 	Eventually(w.bound).WithContext(ctx).ShouldNot(Or(HaveKey(friend), HaveKey(t.people[0].name)))
 }
 
