@@ -112,8 +112,8 @@ func (t *troupe) level(ctx context.Context) string {
 // to be; it brings back a rule that was dropped.
 func (t *troupe) changeRule(ctx context.Context) string {
 	role, whose := *oneOf(t, t.roles), ""
-	if t.random.IntN(4) == 0 {
-		whose = ", provider: " + t.name
+	if t.random.IntN(2) == 0 {
+		whose = ", provider: " + *oneOf(t, []string{t.name, v1alpha1.LocalManager})
 	}
 	text := fmt.Sprintf("{kind: AccessRule, metadata: {name: %[1]s}, spec: {role: %[1]s, roleRef: {kind: ClusterRole, name: %[2]s}, namespaces: [ns-%[3]s]%[4]s}}",
 		role, *oneOf(t, []string{"e2e-deployer", "e2e-reader"}), *oneOf(t, t.roles), whose)
