@@ -94,7 +94,8 @@ func (d *Directory) tombstone(ctx context.Context, externalID string) (*v1alpha1
 }
 
 // resume brings a tombstone back. Local grants from before stay void, because
-// spec.suspensions stays as the deletion left it, and memberships begin empty.
+// spec.suspensions stays as the deletion left it, memberships begin empty, and a
+// release that the deletion came before is off.
 // It returns nil when somebody else was faster, or the retention was over. There
 // is no lock but the name's to hold: a writer who holds a user's lock may be
 // waiting for that.
@@ -114,6 +115,8 @@ func (d *Directory) resume(ctx context.Context, tombstone *v1alpha1.ProvisionedU
 			u.Spec.DeprovisionedAt, u.Spec.ProviderDeletedAt = nil, nil
 			u.Spec.Memberships = nil
 			u.Spec.Active = ptr.To(true)
+			// A release was asked for with what the user had before.
+			delete(u.Annotations, v1alpha1.ReleaseAnnotation)
 			return setUser(&u.Spec, user)
 		}))
 	if errors.Is(err, lost) {

@@ -189,6 +189,7 @@ var _ = Describe("A user", func() {
 			Expect(err).NotTo(HaveOccurred())
 			u := object(ctx, first.ID())
 			u.Spec.PermissionLevel, u.Spec.PermissionLevelEpoch = v1alpha1.LevelAdministrator, u.Spec.Suspensions
+			u.Annotations = map[string]string{v1alpha1.ReleaseAnnotation: v1alpha1.ReleaseValue, "note": "theirs"}
 			Expect(admin.Update(ctx, u)).To(Succeed())
 
 			Expect(d.DeleteUser(ctx, first.ID(), nil)).To(Succeed())
@@ -208,6 +209,7 @@ var _ = Describe("A user", func() {
 			if resumed {
 				Expect(second.ID()).To(Equal(first.ID()))
 				Expect(now.Name).To(Equal(u.Name))
+				Expect(now.Annotations).To(Equal(map[string]string{"note": "theirs"}), "a release that the deletion came before is off")
 				Expect(now.Spec.Suspensions).To(Equal(tombstone.Spec.Suspensions))
 				Expect(now.Spec.PermissionLevelEpoch).To(BeNumerically("<", now.Spec.Suspensions), "the level stays void")
 				return
