@@ -85,6 +85,16 @@ func (p *privileged) expectNothing(ctx context.Context) {
 	}
 }
 
+// expectStillNothing says that nothing comes of what was done last.
+func (p *privileged) expectStillNothing(ctx context.Context) {
+	GinkgoHelper()
+	Consistently(func(g Gomega) {
+		for _, q := range append(p.locals, p.entras, mayAttach(p.name)) {
+			g.Expect(judge.May(ctx, q)).To(BeFalse(), "%s", q)
+		}
+	}).WithContext(ctx).WithTimeout(300 * time.Millisecond).WithPolling(interval).Should(Succeed())
+}
+
 // expectOnlyEntras says that exactly the roles of the identity provider are held,
 // at the level User, and stay so.
 func (p *privileged) expectOnlyEntras(ctx context.Context, roles ...string) {
@@ -201,7 +211,7 @@ var _ = DescribeTableSubtree("The lifecycle of somebody with every local privile
 			[]string{}),
 	)
 
-	It("keeps everything through a local suspension, which is no act of the identity provider", func(ctx SpecContext) {
+	It("keeps everything through a local suspension, which no identity provider lifts", func(ctx SpecContext) {
 		admin := chief(ctx)
 		Expect(merge(ctx, admin, puser(p.object), `{"spec":{"suspend":true}}`)).To(Succeed())
 		p.expectNothing(ctx)
@@ -214,6 +224,60 @@ var _ = DescribeTableSubtree("The lifecycle of somebody with every local privile
 		p.expectNothing(ctx)
 		Expect(merge(ctx, admin, puser(p.object), `{"spec":{"suspend":false}}`)).To(Succeed())
 		p.expectEverything(ctx)
+
+		By("the identity provider suspending, too, and restoring: that lifts its own suspension and no other")
+		Expect(merge(ctx, admin, puser(p.object), `{"spec":{"suspend":true}}`)).To(Succeed())
+		p.expectNothing(ctx)
+		Expect(p.tenant.Disable(p.name)).To(Succeed())
+		p.cycle(ctx)
+		Expect(user(ctx, Default, p.name).Spec.Active).To(HaveValue(BeFalse()))
+		Expect(p.tenant.Enable(p.name)).To(Succeed())
+		p.cycle(ctx)
+		restored := user(ctx, Default, p.name)
+		Expect(restored.Spec.Active).To(HaveValue(BeTrue()))
+		Expect(restored.Spec.Suspend).To(BeTrue())
+		Eventually(func(g Gomega) {
+			u := user(ctx, g, p.name)
+			g.Expect(u.Status.ObservedGeneration).To(Equal(restored.Generation))
+			g.Expect(u.Status.State).To(Equal(v1alpha1.StateSuspended))
+			g.Expect(u.Status.Reason).To(Equal(access.ReasonSuspended))
+		}).WithContext(ctx).Should(Succeed())
+		p.expectStillNothing(ctx)
+		Expect(merge(ctx, admin, puser(p.object), `{"spec":{"suspend":false}}`)).To(Succeed())
+		expectAllowed(ctx, p.entras)
+		p.expectOnlyEntras(ctx, p.role("engineers"))
+	})
+
+	It("leaves nothing to the next person of that name, posted with another externalId, though the old manifests are applied again", func(ctx SpecContext) {
+		Expect(p.tenant.Delete(p.name)).To(Succeed())
+		p.cycle(ctx)
+		p.pass(thirtyDays)
+		Expect(p.cycle(ctx).UsersDeleted).To(Equal(1))
+		old := user(ctx, Default, p.name)
+		_, err := p.tenant.AddPerson(entra.Person{UserPrincipalName: p.name, MailNickname: "somebody.else"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(p.tenant.Assign(p.name)).To(Succeed())
+		Expect(p.cycle(ctx).UsersCreated).To(Equal(1))
+		id := p.job.UserID(p.name)
+		Expect(id).NotTo(Equal(old.Spec.ID))
+
+		p.applyAll(ctx, tool, "gitops")
+		p.applyAll(ctx, chief(ctx), "git")
+		Eventually(func(g Gomega) {
+			var list v1alpha1.ProvisionedUserList
+			g.Expect(shared.Client().List(ctx, &list, client.MatchingFields{"spec.userName": p.name})).To(Succeed())
+			states := map[string]v1alpha1.UserState{}
+			for _, u := range list.Items {
+				g.Expect(u.Status.ObservedGeneration).To(Equal(u.Generation))
+				g.Expect(u.Status.Roles).To(BeEmpty())
+				g.Expect(u.Status.PermissionLevel).To(Equal(v1alpha1.LevelUser))
+				states[u.Spec.ID] = u.Status.State
+			}
+			g.Expect(states).To(Equal(map[string]v1alpha1.UserState{
+				old.Spec.ID: v1alpha1.StateDeprovisioned, id: v1alpha1.StateActive,
+			}))
+		}).WithContext(ctx).Should(Succeed())
+		p.expectStillNothing(ctx)
 	})
 
 	It("loses the level, but no role, when the identity provider renames the person", func(ctx SpecContext) {
