@@ -132,7 +132,8 @@ var _ = Describe("The Events on an object", func() {
 	It("tell of an attachment that it began, ended, or is void", func(ctx SpecContext) {
 		s.ctx = ctx
 		u := s.newUser("alice")
-		soon := metav1.NewTime(time.Now().Add(2 * time.Second))
+		// The API server stores whole seconds: this leaves three at least for it to begin.
+		soon := metav1.NewTime(time.Now().Add(4 * time.Second))
 		ends := s.newAttachment(u, s.role, func(a *v1alpha1.RoleAttachment) { a.Spec.ExpiresAt = &soon })
 		void := s.newAttachment(u, s.role)
 		nowhere := s.newAttachment(u, &v1alpha1.ProvisionedRole{ObjectMeta: metav1.ObjectMeta{Name: "nowhere-" + s.id}})

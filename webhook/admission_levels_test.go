@@ -3,6 +3,8 @@
 package webhook_test
 
 import (
+	"fmt"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -35,6 +37,32 @@ var _ = Describe("A permission level", func() {
 		create(ctx, scim, idpUser("provided", "entra", ""))
 		Expect(setLevel(ctx, editor, "provided", auditor)).To(refusedWith("may not assign"))
 		Expect(setLevel(ctx, chief, "provided", auditor)).To(Succeed())
+	})
+
+	It("of a manifest that says whose it is, by spec.id, goes to nobody else of that name", func(ctx SpecContext) {
+		apply := func(spec string, args ...any) error {
+			manifest := object("kind: ProvisionedUser\nmetadata: {name: namesake}\nspec: {%s}", fmt.Sprintf(spec, args...))
+			return chief.Apply(ctx, client.ApplyConfigurationFromUnstructured(manifest), client.FieldOwner("git"), client.ForceOwnership)
+		}
+		first := idpUser("namesake", "entra", "")
+		create(ctx, scim, first)
+		id := read(ctx, "namesake", &v1alpha1.ProvisionedUser{}).Spec.ID
+		Expect(apply("id: %s, permissionLevel: Auditor", id)).To(Succeed())
+
+		By("the tombstone being gone")
+		Expect(scim.Delete(ctx, first)).To(Succeed())
+		Expect(apply("id: %s, permissionLevel: Auditor", id)).To(refusedWith("spec.userName: Required"), "a user of nobody's")
+
+		By("another person getting the name")
+		create(ctx, scim, idpUser("namesake", "entra", ""))
+		for _, local := range []string{"permissionLevel: Auditor", "suspend: true"} {
+			Expect(apply("id: %s, %s", id, local)).To(refusedWith("spec.id never changes"), local)
+		}
+		second := func() v1alpha1.ProvisionedUserSpec { return read(ctx, "namesake", &v1alpha1.ProvisionedUser{}).Spec }
+		Expect(second().PermissionLevel).To(Equal(plain))
+		Expect(second().Suspend).To(BeFalse())
+		Expect(apply("permissionLevel: Auditor")).To(Succeed())
+		Expect(second().PermissionLevelSubject).To(Equal("namesake"), "a name alone says nothing of who bore it")
 	})
 
 	It("carries an epoch and a subject that nobody chooses, and a local user an id", func(ctx SpecContext) {

@@ -118,7 +118,7 @@ var _ = Describe("Beside the identity provider, an administrator", func() {
 	It("grants temporary access, from one second to another", func(ctx SpecContext) {
 		a, may := newAdministrator(ctx), w.rule(ctx, w.role("engineers"))
 		ben := may(w.upn("ben"))
-		starts := time.Now().Add(2 * time.Second).Truncate(time.Second)
+		starts := time.Now().Add(4 * time.Second).Truncate(time.Second)
 		ends := starts.Add(2 * time.Second)
 		name := a.attach(ctx, "ben--"+w.name+".example.com", w.role("engineers"),
 			fmt.Sprintf(", startsAt: %q, expiresAt: %q", starts.UTC().Format(time.RFC3339), ends.UTC().Format(time.RFC3339)))
@@ -161,6 +161,11 @@ var _ = Describe("Beside the identity provider, an administrator", func() {
 			g.Expect(x.Status).To(Equal(http.StatusServiceUnavailable))
 			g.Expect(x.Header.Get("Retry-After")).To(MatchRegexp(`^[0-9]+$`))
 		}).WithContext(ctx).Should(Succeed())
+		before := user(ctx, Default, w.upn("ann"))
+		refused := send(ctx, w.raw, http.MethodPatch, "/Users/"+w.job.UserID(w.upn("ann")), patchBody(deactivate))
+		expectError(refused, http.StatusServiceUnavailable, "")
+		Expect(refused.Header.Get("Retry-After")).To(MatchRegexp(`^[0-9]+$`))
+		Expect(user(ctx, Default, w.upn("ann")).Spec).To(Equal(before.Spec))
 		Expect(judge.May(ctx, may(w.upn("ann")))).To(BeTrue())
 		Expect(merge(ctx, a, provider, `{"spec":{"paused":false}}`)).To(Succeed())
 		Eventually(func(g Gomega) {

@@ -237,6 +237,27 @@ var _ = Describe("A remote identity", func() {
 		Expect(judge.May(ctx, may(last))).To(BeFalse())
 	})
 
+	DescribeTable("is otherwise what the identity provider's rule makes, which an Administrator sets",
+		func(ctx SpecContext, rule string, subject func(w *world) string) {
+			a, w := newAdministrator(ctx), newWorld(ctx, entra.Options{})
+			posted := send(ctx, w.raw, http.MethodPost, "/Users", fmt.Sprintf(`{"userName":%q,"externalId":"%s-4711","emails":[{"value":%q},{"value":%q,"primary":true}]}`,
+				w.upn("ann"), w.name, w.upn("second.address"), w.upn("ann.hall")))
+			expectStatus(posted, http.StatusCreated)
+			group := w.createGroup(ctx, "Team")
+			expectStatus(send(ctx, w.raw, http.MethodPatch, "/Groups/"+group, patchBody(addMember, posted.body["id"])), http.StatusNoContent)
+			may := w.rule(ctx, w.role("team"))
+			expectAllowed(ctx, may(w.upn("ann")))
+			Expect(merge(ctx, a, &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: w.name}}, `{"spec":{"subject":%s}}`, rule)).To(Succeed())
+			expectAllowed(ctx, may(subject(w)))
+			Expect(judge.May(ctx, may(w.upn("ann")))).To(BeFalse(), "the old name, once %s may", subject(w))
+			Expect(user(ctx, Default, w.upn("ann")).Spec.RemoteIdentity).To(BeEmpty())
+		},
+		Entry("Email: the primary address", `{"from":"Email"}`, func(w *world) string { return w.upn("ann.hall") }),
+		Entry("ExternalID", `{"from":"ExternalID"}`, func(w *world) string { return w.name + "-4711" }),
+		Entry("ExternalID with a prefix", `{"from":"ExternalID","prefix":"oidc:"}`, func(w *world) string { return "oidc:" + w.name + "-4711" }),
+		Entry("UserName with a prefix", `{"from":"UserName","prefix":"oidc:"}`, func(w *world) string { return "oidc:" + w.upn("ann") }),
+	)
+
 	It("is nobody else's, whatever its case or width, and no reserved name or one that looks like it", func(ctx SpecContext) {
 		w := newWorld(ctx, entra.Options{})
 		ann, ben := w.create(ctx, w.upn("ann"), "1"), w.create(ctx, w.upn("ben"), "2")

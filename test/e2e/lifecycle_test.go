@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/test/entra"
 	"github.com/rollcall-dev/rollcall/test/verdict"
 )
@@ -220,6 +221,9 @@ spec: {user: %s, role: %s%s}
 		u := expectUser(ctx, ben, v1alpha1.StateDeprovisioned, plain)
 		Expect(u.Spec.DeprovisionedAt).NotTo(BeNil())
 		Expect(u.Spec.Memberships).To(BeEmpty())
+		out, err := shared.Kubectl(ctx, "get", "puser", u.Name, "--no-headers")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(MatchRegexp(`^%s +%s +%s +Deprovisioned +User +0 +`, u.Name, ben, w.name))
 	})
 
 	It("POST again with the same externalId: the same id, and no membership until it is sent", func(ctx SpecContext) {
@@ -288,15 +292,15 @@ spec: {user: %s, role: %s%s}
 		Expect(w.tenant.AddMembers(w.group("On-call"), ann)).To(Succeed())
 		w.cycle(ctx)
 		expectAllowed(ctx, mayOnCall(ann))
+		grant(ctx, w.role("ann-for-good"), user(ctx, Default, ann), "")
+		expectAttachment(ctx, w.role("ann-for-good"), v1alpha1.AttachmentActive)
 		Expect(w.tenant.DeleteGroup(w.group("On-call"))).To(Succeed())
 		Expect(w.cycle(ctx)).To(Equal(entra.Report{GroupsDeleted: 1}))
 		expectDenied(ctx, mayOnCall(ann))
 		expectBefore(ctx, may(ann), true)
 		expectUser(ctx, ann, active, plain, engineers)
-		Eventually(func(g Gomega) {
-			a := get(ctx, g, w.role("ben-for-good"), &v1alpha1.RoleAttachment{})
-			g.Expect(a.Status.State).NotTo(Equal(v1alpha1.AttachmentActive))
-		}).WithContext(ctx).Should(Succeed())
+		expectAttachment(ctx, w.role("ann-for-good"), v1alpha1.AttachmentIneffective)
+		Expect(get(ctx, Default, w.role("ann-for-good"), &v1alpha1.RoleAttachment{}).Status.Reason).To(Equal(access.ReasonRoleGone))
 		err := shared.Client().Get(ctx, client.ObjectKey{Name: onCall}, &v1alpha1.ProvisionedRole{})
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "the role: %v", err)
 	})

@@ -4,9 +4,7 @@ package e2e_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -22,102 +20,6 @@ import (
 // mayAttach is what an Administrator may do and a User may not.
 func mayAttach(user string) verdict.Question {
 	return verdict.Question{User: user, Verb: "create", Resource: "roleattachments.identity.rollcall.dev"}
-}
-
-// privileged is somebody of an identity provider who was also given everything that
-// can be given locally: a local role, temporary access, and the level Administrator.
-type privileged struct {
-	*world
-	name, object string
-	// entras is a question that the provider's role answers, locals two that the
-	// local grants do.
-	entras verdict.Question
-	locals []verdict.Question
-	// manifests of the local grants, as they lie in Git.
-	manifests []string
-}
-
-func newPrivileged(ctx context.Context, dialect entra.Dialect) *privileged {
-	GinkgoHelper()
-	p := &privileged{world: newWorld(ctx, entra.Options{Dialect: dialect})}
-	p.addPeople("pat", "bystander")
-	p.name = p.upn("pat")
-	Expect(p.tenant.Assign(p.name, p.upn("bystander"))).To(Succeed())
-	p.addGroup("Engineers", p.name)
-	p.addGroup("Incidents", p.upn("bystander"))
-	ops := p.role("ops")
-	admin := chief(ctx)
-	Expect(apply(ctx, admin, "git", "kind: ProvisionedRole\nmetadata: {name: %[1]s}\nspec: {displayName: %[1]s}", ops)).To(Succeed())
-	p.entras = p.rule(ctx, p.role("engineers"))(p.name)
-	p.locals = []verdict.Question{p.rule(ctx, ops)(p.name), p.rule(ctx, p.role("incidents"))(p.name)}
-	p.cycle(ctx)
-	p.object = user(ctx, Default, p.name).Name
-	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
-	p.manifests = []string{
-		fmt.Sprintf("kind: RoleAttachment\nmetadata: {name: %s}\nspec: {user: %s, role: %s}", p.role("for-good"), p.object, ops),
-		fmt.Sprintf("kind: RoleAttachment\nmetadata: {name: %s}\nspec: {user: %s, role: %s, expiresAt: %q, reason: an incident}",
-			p.role("for-an-hour"), p.object, p.role("incidents"), until),
-		fmt.Sprintf("kind: ProvisionedUser\nmetadata: {name: %s}\nspec: {permissionLevel: Administrator}", p.object),
-	}
-	p.applyAll(ctx, admin, "git")
-	return p
-}
-
-func (p *privileged) applyAll(ctx context.Context, as client.Client, manager string) {
-	GinkgoHelper()
-	for _, text := range p.manifests {
-		Expect(apply(ctx, as, manager, "%s", text)).To(Succeed())
-	}
-}
-
-func (p *privileged) expectEverything(ctx context.Context) {
-	GinkgoHelper()
-	for _, q := range append(p.locals, p.entras, mayAttach(p.name)) {
-		expectAllowed(ctx, q)
-	}
-	expectUser(ctx, p.name, v1alpha1.StateActive, v1alpha1.LevelAdministrator, p.role("engineers"), p.role("incidents"), p.role("ops"))
-}
-
-func (p *privileged) expectNothing(ctx context.Context) {
-	GinkgoHelper()
-	for _, q := range append(p.locals, p.entras, mayAttach(p.name)) {
-		expectDenied(ctx, q)
-	}
-}
-
-// expectOnlyEntras says that exactly the roles of the identity provider are held,
-// at the level User, and stay so.
-func (p *privileged) expectOnlyEntras(ctx context.Context, roles ...string) {
-	GinkgoHelper()
-	expectUser(ctx, p.name, v1alpha1.StateActive, v1alpha1.LevelUser, roles...)
-	Consistently(func(g Gomega) {
-		for _, q := range append(p.locals, mayAttach(p.name)) {
-			g.Expect(judge.May(ctx, q)).To(BeFalse(), "%s", q)
-		}
-	}).WithContext(ctx).WithTimeout(300 * time.Millisecond).WithPolling(interval).Should(Succeed())
-	for _, name := range []string{p.role("for-good"), p.role("for-an-hour")} {
-		Eventually(func(g Gomega) {
-			a := get(ctx, g, name, &v1alpha1.RoleAttachment{})
-			g.Expect(a.Status.State).To(Equal(v1alpha1.AttachmentSuperseded), name)
-			g.Expect(a.Status.Reason).To(Equal(access.ReasonSuspendedSince))
-		}).WithContext(ctx).Should(Succeed())
-	}
-}
-
-// gitOps is a machine at the level Administrator that applies manifests again and
-// again.
-func gitOps(ctx context.Context) client.Client {
-	GinkgoHelper()
-	tool := machine(ctx, "gitops", "applier")
-	Expect(client.IgnoreAlreadyExists(chief(ctx).Create(ctx, &v1alpha1.ProvisionedUser{
-		ObjectMeta: metav1.ObjectMeta{Name: "gitops"},
-		Spec: v1alpha1.ProvisionedUserSpec{
-			UserName: "gitops", Type: v1alpha1.ServiceAccount, PermissionLevel: v1alpha1.LevelAdministrator,
-			ServiceAccountRef: &v1alpha1.ServiceAccountReference{Namespace: "gitops", Name: "applier"},
-		},
-	}))).To(Succeed())
-	expectAllowed(ctx, mayAttach("system:serviceaccount:gitops:applier"))
-	return tool
 }
 
 var _ = DescribeTableSubtree("The lifecycle of somebody with every local privilege", func(dialect entra.Dialect) {
@@ -201,7 +103,7 @@ var _ = DescribeTableSubtree("The lifecycle of somebody with every local privile
 			[]string{}),
 	)
 
-	It("keeps everything through a local suspension, which is no act of the identity provider", func(ctx SpecContext) {
+	It("keeps everything through a local suspension, which no identity provider lifts", func(ctx SpecContext) {
 		admin := chief(ctx)
 		Expect(merge(ctx, admin, puser(p.object), `{"spec":{"suspend":true}}`)).To(Succeed())
 		p.expectNothing(ctx)
@@ -214,6 +116,60 @@ var _ = DescribeTableSubtree("The lifecycle of somebody with every local privile
 		p.expectNothing(ctx)
 		Expect(merge(ctx, admin, puser(p.object), `{"spec":{"suspend":false}}`)).To(Succeed())
 		p.expectEverything(ctx)
+
+		By("the identity provider suspending, too, and restoring: that lifts its own suspension and no other")
+		Expect(merge(ctx, admin, puser(p.object), `{"spec":{"suspend":true}}`)).To(Succeed())
+		p.expectNothing(ctx)
+		Expect(p.tenant.Disable(p.name)).To(Succeed())
+		p.cycle(ctx)
+		Expect(user(ctx, Default, p.name).Spec.Active).To(HaveValue(BeFalse()))
+		Expect(p.tenant.Enable(p.name)).To(Succeed())
+		p.cycle(ctx)
+		restored := user(ctx, Default, p.name)
+		Expect(restored.Spec.Active).To(HaveValue(BeTrue()))
+		Expect(restored.Spec.Suspend).To(BeTrue())
+		Eventually(func(g Gomega) {
+			u := user(ctx, g, p.name)
+			g.Expect(u.Status.ObservedGeneration).To(Equal(restored.Generation))
+			g.Expect(u.Status.State).To(Equal(v1alpha1.StateSuspended))
+			g.Expect(u.Status.Reason).To(Equal(access.ReasonSuspended))
+		}).WithContext(ctx).Should(Succeed())
+		p.expectStillNothing(ctx)
+		Expect(merge(ctx, admin, puser(p.object), `{"spec":{"suspend":false}}`)).To(Succeed())
+		expectAllowed(ctx, p.entras)
+		p.expectOnlyEntras(ctx, p.role("engineers"))
+	})
+
+	It("leaves nothing to the next person of that name, posted with another externalId, though the old manifests are applied again", func(ctx SpecContext) {
+		Expect(p.tenant.Delete(p.name)).To(Succeed())
+		p.cycle(ctx)
+		p.pass(thirtyDays)
+		Expect(p.cycle(ctx).UsersDeleted).To(Equal(1))
+		old := user(ctx, Default, p.name)
+		_, err := p.tenant.AddPerson(entra.Person{UserPrincipalName: p.name, MailNickname: "somebody.else"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(p.tenant.Assign(p.name)).To(Succeed())
+		Expect(p.cycle(ctx).UsersCreated).To(Equal(1))
+		id := p.job.UserID(p.name)
+		Expect(id).NotTo(Equal(old.Spec.ID))
+
+		p.applyAll(ctx, tool, "gitops")
+		p.applyAll(ctx, chief(ctx), "git")
+		Eventually(func(g Gomega) {
+			var list v1alpha1.ProvisionedUserList
+			g.Expect(shared.Client().List(ctx, &list, client.MatchingFields{"spec.userName": p.name})).To(Succeed())
+			states := map[string]v1alpha1.UserState{}
+			for _, u := range list.Items {
+				g.Expect(u.Status.ObservedGeneration).To(Equal(u.Generation))
+				g.Expect(u.Status.Roles).To(BeEmpty())
+				g.Expect(u.Status.PermissionLevel).To(Equal(v1alpha1.LevelUser))
+				states[u.Spec.ID] = u.Status.State
+			}
+			g.Expect(states).To(Equal(map[string]v1alpha1.UserState{
+				old.Spec.ID: v1alpha1.StateDeprovisioned, id: v1alpha1.StateActive,
+			}))
+		}).WithContext(ctx).Should(Succeed())
+		p.expectStillNothing(ctx)
 	})
 
 	It("loses the level, but no role, when the identity provider renames the person", func(ctx SpecContext) {

@@ -48,7 +48,11 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 func startManager(ctx context.Context) {
 	GinkgoHelper()
 	var err error
-	manager, err = shared.StartManager(ctx, cluster.ManagerOptions{SCIMPort: scimPort, Args: []string{"--author-recheck-interval=5s"}})
+	manager, err = shared.StartManager(ctx, cluster.ManagerOptions{SCIMPort: scimPort, Args: []string{
+		"--author-recheck-interval=5s",
+		// What clients send is in the log then, and has to stay within its line.
+		"--provisioning-log-values",
+	}})
 	Expect(err).NotTo(HaveOccurred())
 }
 
