@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
+	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/test/verdict"
 )
 
@@ -130,6 +131,11 @@ var _ = Describe("acts", func() {
 			HaveField("Out", "provisioneduser.identity.rollcall.dev/dan--actsidp.example.com resumed\n"),
 			HaveField("Err", "The user is still Suspended: identity provider \"actsidp\" deactivated the user.\n")))
 		localRole(ctx, "acts-late", "")
+		// The webhook warns of what the manager knows of the user and of the role.
+		Eventually(func(g Gomega) {
+			g.Expect(get(ctx, "dan--actsidp.example.com", &v1alpha1.ProvisionedUser{}).Status.Reason).To(Equal(access.ReasonDeactivated))
+			g.Expect(get(ctx, "acts-late", &v1alpha1.ProvisionedRole{}).Status.Conditions).NotTo(BeEmpty())
+		}).WithContext(ctx).Should(Succeed())
 		Expect(root.run(ctx, "attach", "dan@actsidp.example.com", "acts-late")).To(HaveField("Err",
 			"Warning: the attachment gives nothing now: the user is suspended: identity provider \"actsidp\" deactivated the user\n"))
 		Expect(root.run(ctx, "level", "dan@actsidp.example.com", "Auditor")).To(HaveField("Err",

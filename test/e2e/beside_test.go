@@ -15,6 +15,7 @@ import (
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/internal/access"
 	"github.com/rollcall-dev/rollcall/test/entra"
+	"github.com/rollcall-dev/rollcall/test/stall"
 	"github.com/rollcall-dev/rollcall/test/verdict"
 )
 
@@ -118,6 +119,7 @@ var _ = Describe("Beside the identity provider, an administrator", func() {
 	It("grants temporary access, from one second to another", func(ctx SpecContext) {
 		a, may := newAdministrator(ctx), w.rule(ctx, w.role("engineers"))
 		ben := may(w.upn("ben"))
+		machine := stall.Start(ctx)
 		starts := time.Now().Add(4 * time.Second).Truncate(time.Second)
 		ends := starts.Add(2 * time.Second)
 		name := a.attach(ctx, "ben--"+w.name+".example.com", w.role("engineers"),
@@ -126,11 +128,11 @@ var _ = Describe("Beside the identity provider, an administrator", func() {
 		expectAttachment(ctx, name, v1alpha1.AttachmentPending)
 		given := await(ctx, ben, true)
 		Expect(given).To(BeTemporally(">=", starts))
-		Expect(given).To(BeTemporally("<", starts.Add(time.Second)))
+		Expect(given).To(BeTemporally("<", starts.Add(time.Second+machine.Total())))
 		expectAttachment(ctx, name, v1alpha1.AttachmentActive)
 		taken := await(ctx, ben, false)
 		Expect(taken).To(BeTemporally(">=", ends))
-		Expect(taken).To(BeTemporally("<", ends.Add(time.Second)))
+		Expect(taken).To(BeTemporally("<", ends.Add(time.Second+machine.Total())))
 		expectAttachment(ctx, name, v1alpha1.AttachmentExpired)
 	})
 

@@ -39,5 +39,12 @@ var _ = Describe("An outage of the API server", Serial, func() {
 		Expect(manager.Done()).NotTo(BeClosed())
 		Expect(manager.Pid()).To(Equal(process))
 		Expect(w.shown(ctx).Users).To(Equal(map[string]bool{w.upn("ann"): false}))
+
+		By("hearing of every kind again")
+		after := newWorld(ctx, entra.Options{})
+		member := after.create(ctx, after.upn("ann"), "1")
+		group := after.createGroup(ctx, "Team")
+		expectStatus(send(ctx, after.raw, http.MethodPatch, "/Groups/"+group, patchBody(addMember, member)), http.StatusNoContent)
+		expectAllowed(ctx, after.rule(ctx, after.role("team"))(after.upn("ann")))
 	})
 })

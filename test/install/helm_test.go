@@ -67,7 +67,7 @@ var _ = Describe("An installation by Helm", Ordered, func() {
 	})
 
 	It("takes a changed value without an interruption of what it keeps", func(ctx SpecContext) {
-		before := i.users(ctx)
+		before := i.settled(ctx)
 		// They lead to this machine, which the chart knows nothing of.
 		for _, c := range i.webhookConfigurations(ctx) {
 			Expect(i.Client().Delete(ctx, c)).To(Succeed())
@@ -92,7 +92,7 @@ var _ = Describe("An installation by Helm", Ordered, func() {
 	}, NodeTimeout(2*time.Minute))
 
 	It("leaves kinds, users and access when it is uninstalled, and takes them up again", func(ctx SpecContext) {
-		before := i.users(ctx)
+		before := i.settled(ctx)
 		Expect(i.parts(ctx, Default)).To(haveAllKinds)
 		Expect(m.Stop()).To(Succeed())
 		_, err := helm(ctx, i.Cluster, "uninstall", "rollcall", "--namespace", other)

@@ -244,6 +244,18 @@ func (i *installation) asksWebhooks(ctx context.Context) {
 	}).WithContext(ctx).Should(Succeed())
 }
 
+// settled are users, once both are active.
+func (i *installation) settled(ctx context.Context) []string {
+	GinkgoHelper()
+	var all []string
+	Eventually(func(g Gomega) {
+		all = i.users(ctx)
+		g.Expect(all).To(HaveLen(2))
+		g.Expect(all).To(HaveEach(HaveSuffix(" " + string(v1alpha1.StateActive))))
+	}).WithContext(ctx).Should(Succeed())
+	return all
+}
+
 // users are those in the cluster, by state.
 func (i *installation) users(ctx context.Context) []string {
 	GinkgoHelper()

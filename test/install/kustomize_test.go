@@ -50,7 +50,7 @@ var _ = Describe("An installation by kustomize", Ordered, func() {
 	}, NodeTimeout(3*time.Minute))
 
 	It("takes a change", func(ctx SpecContext) {
-		before := i.users(ctx)
+		before := i.settled(ctx)
 		edit("default/kustomization.yaml", externalURL, "https://other.example.com")
 		// They lead to this machine, which config/ knows nothing of.
 		for _, c := range i.webhookConfigurations(ctx) {
