@@ -14,8 +14,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	toolswatch "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -77,8 +80,7 @@ func observe(ctx context.Context, bears func(name string) bool) *witness {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	for _, list := range witnessed() {
-		events, err := w.client.Watch(ctx, list)
-		Expect(err).NotTo(HaveOccurred())
+		events := w.watch(ctx, list)
 		running.Go(func() {
 			defer events.Stop()
 			for e := range events.ResultChan() {
@@ -95,6 +97,25 @@ func observe(ctx context.Context, bears func(name string) bool) *witness {
 		running.Wait()
 	})
 	return w
+}
+
+// watch notes what there is of a kind and watches it from then on. An API server ends
+// the watches of those who can't keep up, as happens on a busy machine: they go on where
+// they were.
+func (w *witness) watch(ctx context.Context, list client.ObjectList) watch.Interface {
+	GinkgoHelper()
+	Expect(w.client.List(ctx, list)).To(Succeed())
+	Expect(meta.EachListItem(list, func(item runtime.Object) error {
+		w.note(watch.Event{Type: watch.Added, Object: item})
+		return nil
+	})).To(Succeed())
+	events, err := toolswatch.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return w.client.Watch(ctx, list, &client.ListOptions{Raw: &options})
+		},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	return events
 }
 
 // note writes down one event of a watch.
@@ -242,11 +263,11 @@ func (w *witness) testify(ctx context.Context) testimony {
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		g.Expect(w.failed).To(BeEmpty())
 		g.Expect(w.stored).To(Equal(there), "the witness is behind")
 	}).WithContext(ctx).Should(Succeed())
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	Expect(w.failed).To(BeEmpty())
 	return retell(w.history)
 }
 
