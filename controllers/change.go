@@ -70,7 +70,7 @@ func compareUsers(old, user *v1alpha1.ProvisionedUser) userChange {
 		c.roleIDs = slices.Sorted(maps.Keys(both))
 	}
 	if c.whole || c.standing {
-		c.subjects = subjectsOf(old, user)
+		c.subjects = claims(old, user)
 	}
 	if c.whole {
 		return c
@@ -89,8 +89,8 @@ func compareUsers(old, user *v1alpha1.ProvisionedUser) userChange {
 	return c
 }
 
-// subjectsOf are the names that a user may claim, before or after a change.
-func subjectsOf(users ...*v1alpha1.ProvisionedUser) []string {
+// claims are the names that a user may claim, before or after a change.
+func claims(users ...*v1alpha1.ProvisionedUser) []string {
 	var all []string
 	for _, u := range users {
 		if u != nil {

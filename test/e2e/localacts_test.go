@@ -131,20 +131,21 @@ func (t *troupe) dismiss(ctx context.Context) string {
 
 func (t *troupe) welcome(ctx context.Context) string {
 	name := *oneOf(t, t.friends)
+	return t.makeAgain(ctx, puser(name), func() error { return t.befriend(ctx, name) })
+}
+
+// makeAgain applies an object, half the time after deleting the one that is there.
+func (t *troupe) makeAgain(ctx context.Context, o client.Object, apply func() error) string {
 	said := ""
 	if t.random.IntN(2) == 0 {
-		said = t.remove(ctx, puser(name)) + ", "
+		said = t.remove(ctx, o) + ", "
 	}
-	return said + t.local(ctx, "apply user "+name, func() error { return t.befriend(ctx, name) })
+	return said + t.local(ctx, fmt.Sprintf("apply %T %s", o, o.GetName()), apply)
 }
 
 func (t *troupe) disband(ctx context.Context) string { return t.remove(ctx, prole(*oneOf(t, t.teams))) }
 
 func (t *troupe) refound(ctx context.Context) string {
 	name := *oneOf(t, t.teams)
-	said := ""
-	if t.random.IntN(2) == 0 {
-		said = t.remove(ctx, prole(name)) + ", "
-	}
-	return said + t.local(ctx, "apply role "+name, func() error { return t.found(ctx, name) })
+	return t.makeAgain(ctx, prole(name), func() error { return t.found(ctx, name) })
 }
