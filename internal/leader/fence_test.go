@@ -45,7 +45,7 @@ func TestFence(t *testing.T) {
 		if err := send(); !errors.Is(err, sent) {
 			t.Errorf("%s %s of the leader: %v", tc.method, tc.path, err)
 		}
-		clock.advance(Duration)
+		clock.advance(term)
 		if err := send(); errors.Is(err, ErrNotLeading) != tc.fenced {
 			t.Errorf("%s %s of who has led: %v", tc.method, tc.path, err)
 		}

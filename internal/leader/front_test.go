@@ -264,7 +264,7 @@ func TestAFrozenLeaderDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, 2)
 	h.lead(t, 0)
-	clock := &testClock{t: time.Now().Add(Duration)}
+	clock := &testClock{t: time.Now().Add(term)}
 	h.fronts[0].lease.now = clock.now
 	expectRefusal(t, h.send(t, 0, "body"), http.StatusServiceUnavailable)
 	h.lead(t, 1)

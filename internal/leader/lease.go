@@ -17,13 +17,16 @@ import (
 // which client-go stretches by up to 2.2, is how long that takes others to see, and
 // how often the leader writes.
 const (
-	// Outage is how long nobody answers, at most, when the leader dies or freezes: what
-	// the documentation promises, while the API server answers and processes get to run.
-	Outage = 15 * time.Second
-	// Duration is how long the lease lasts from a renewal on. Whoever waits for it looks
-	// once until it has seen the last renewal, waits for as long, looks once more, and
-	// catches up.
-	Duration      = Outage - 3*time.Second
+	// Duration is how long a lease lasts from a renewal on, and how long nobody answers,
+	// at most, when the leader dies or freezes: while the API server answers and processes
+	// get to run.
+	Duration = 13 * time.Second
+	// succession is the end of it, which belongs to whoever comes next: its holder leads no
+	// more, and another replica may take it, which has to look until it has seen the last
+	// renewal, to look again at the right moment, and to catch up.
+	succession = 3 * time.Second
+	// term is how long its holder leads.
+	term          = Duration - succession
 	RenewDeadline = 8 * time.Second
 	RetryPeriod   = 400 * time.Millisecond
 )
@@ -88,10 +91,18 @@ func addressOf(identity string) string {
 // Get implements resourcelock.Interface.
 func (l *Lease) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, err := l.Interface.Get(ctx)
-	if err == nil {
-		l.note(*record, time.Time{})
+	if err != nil {
+		return nil, nil, err
 	}
-	return record, raw, err
+	l.note(*record, time.Time{})
+	// The election counts from when raw has changed, which gives the time of a renewal in
+	// seconds: it would count from an older one, and end before its holder's term.
+	raw = record.RenewTime.AppendFormat(raw, time.RFC3339Nano)
+	// It waits for the holder's term. A lease that was given back lasts a second.
+	if after := int(succession / time.Second); record.LeaseDurationSeconds > after {
+		record.LeaseDurationSeconds -= after
+	}
+	return record, raw, nil
 }
 
 // Create implements resourcelock.Interface.
@@ -158,7 +169,7 @@ func (l *Lease) Lost() bool {
 }
 
 func (l *Lease) leads() bool {
-	return !l.renewed.IsZero() && l.now().Sub(l.renewed) < Duration
+	return !l.renewed.IsZero() && l.now().Sub(l.renewed) < term
 }
 
 // Leader is the address of another replica that holds the lease; until is closed

@@ -199,7 +199,7 @@ func TestAnAnswerFromBeforeALeaderWasFrozenIsNotGiven(t *testing.T) {
 	t.Parallel()
 	var fronts [2]*Front
 	_, leader, fronts := pair(t, func(w http.ResponseWriter, _ *http.Request) {
-		clock := &testClock{t: time.Now().Add(Duration)} // it is frozen, and thaws
+		clock := &testClock{t: time.Now().Add(term)} // it is frozen, and thaws
 		fronts[1].lease.mu.Lock()
 		fronts[1].lease.now = clock.now
 		fronts[1].lease.mu.Unlock()

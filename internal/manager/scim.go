@@ -29,7 +29,7 @@ const (
 	// silence is how long a replica that doesn't lead may hear nothing of the lease, or
 	// not reach who holds it. While a leader is being replaced the others are ready:
 	// requests wait there, and webhooks are served.
-	silence = 2 * leader.Outage
+	silence = 30 * time.Second
 	// reach is how long it may take to reach the leader: less than a probe waits.
 	reach = 500 * time.Millisecond
 )
