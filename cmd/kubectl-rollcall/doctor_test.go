@@ -237,7 +237,9 @@ spec: {paused: true}
 		Expect(root.examine(ctx, "doc-paused")).To(And(
 			finding("identity providers", doctor.Failed, `"doc-paused" has no live token`),
 			finding("identity providers", doctor.Warning, `"doc-paused" is paused`)))
-		Expect(root.refused(ctx, "doctor", "nosuch")).To(ContainSubstring("checks failed"))
+		Expect(root.examine(ctx, "nosuch")).To(And(
+			finding("identity providers", doctor.Failed, `there is no IdentityProvider "nosuch"`),
+			ContainElement(HaveField("Cure", HavePrefix("kubectl get identityproviders")))))
 	})
 
 	It("finds a manager that is not where it is looked for", func(ctx SpecContext) {

@@ -2,8 +2,11 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
@@ -117,8 +120,13 @@ const anotherCure = "run doctor as somebody who may: a cluster-admin sees everyt
 // unreadable reports a read that failed: for want of a right the check is skipped.
 func (d *Doctor) unreadable(check string, err error) {
 	f := Finding{check, Failed, err.Error(), "see whether the API server is well"}
-	if apierrors.IsForbidden(err) {
+	switch {
+	case apierrors.IsForbidden(err):
 		f.Result, f.Cure = Skipped, anotherCure
+	case apierrors.IsUnauthorized(err):
+		f.Cure = "sign in again: the API server does not take what this kubeconfig has to say who you are"
+	case errors.As(err, new(*net.OpError)), errors.As(err, new(*net.DNSError)), errors.As(err, new(*tls.CertificateVerificationError)):
+		f.Cure = "see whether the cluster is reachable, and the kubeconfig that of the right one: kubectl cluster-info"
 	}
 	d.findings = append(d.findings, f)
 }
@@ -137,25 +145,30 @@ func pointers[T any](items []T) []*T {
 	return p
 }
 
-// chosen are the providers to examine.
-func (d *Doctor) chosen(ctx context.Context) ([]*v1alpha1.IdentityProvider, error) {
+// chosen are the providers to examine; names that none of them has are reported.
+func (d *Doctor) chosen(ctx context.Context, check string) []*v1alpha1.IdentityProvider {
 	var list v1alpha1.IdentityProviderList
 	if err := d.Client.List(ctx, &list); err != nil {
-		return nil, fmt.Errorf("list identityproviders: %w", err)
+		d.unreadable(check, fmt.Errorf("list identityproviders: %w", err))
+		return nil
 	}
 	all := pointers(list.Items)
 	if len(d.Providers) == 0 {
-		return all, nil
+		if len(all) == 0 {
+			d.fail(check, "kubectl rollcall activate entra", "there is no IdentityProvider")
+		}
+		return all
 	}
 	var chosen []*v1alpha1.IdentityProvider
 	for _, name := range d.Providers {
 		i := slices.IndexFunc(all, func(p *v1alpha1.IdentityProvider) bool { return p.Name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("there is no IdentityProvider %q", name)
+			d.fail(check, "kubectl get identityproviders shows those that there are; kubectl rollcall activate makes one", "there is no IdentityProvider %q", name)
+			continue
 		}
 		chosen = append(chosen, all[i])
 	}
-	return chosen, nil
+	return chosen
 }
 
 // since rounds for people.

@@ -13,16 +13,8 @@ import (
 // providers looks at what identity providers would connect with.
 func (d *Doctor) providers(ctx context.Context) []*v1alpha1.IdentityProvider {
 	const check = "identity providers"
-	all, err := d.chosen(ctx)
-	if err != nil {
-		d.unreadable(check, err)
-		return nil
-	}
-	if len(all) == 0 {
-		d.fail(check, "kubectl rollcall activate entra", "there is no IdentityProvider")
-		return nil
-	}
 	mark := len(d.findings)
+	all := d.chosen(ctx, check)
 	now := time.Now()
 	for _, p := range all {
 		if p.Status.ObservedGeneration < p.Generation {
@@ -81,6 +73,9 @@ func (d *Doctor) endpoints(ctx context.Context, providers []*v1alpha1.IdentityPr
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" {
 			d.fail(check, "give scheme and host, such as https://scim.example.com", "%q is no URL", text)
+			if d.URL != "" {
+				return // All have this one.
+			}
 			continue
 		}
 		// A host can have a path of its own in front of the provider's.

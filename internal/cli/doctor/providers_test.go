@@ -66,7 +66,12 @@ func TestAProviderWithoutAnAddressIsFound(t *testing.T) {
 			t.Errorf("got %+v", d.findings)
 		}
 	}
-	d := &Doctor{}
+	d := &Doctor{URL: "scim.example.com"}
+	d.endpoints(t.Context(), []*v1alpha1.IdentityProvider{seen(""), seen("")})
+	if len(d.findings) != 1 || d.findings[0].Message != `"scim.example.com" is no URL` {
+		t.Errorf("one address for all is wrong once: %+v", d.findings)
+	}
+	d = &Doctor{}
 	d.endpoints(t.Context(), []*v1alpha1.IdentityProvider{{}})
 	if len(d.findings) != 0 {
 		t.Errorf("a provider that no manager has looked at says nothing of its address: %+v", d.findings)

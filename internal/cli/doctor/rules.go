@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -42,7 +43,7 @@ func (d *Doctor) rules(ctx context.Context) {
 				return
 			}
 			if !allowed && !bound(rule) {
-				d.fail(check, fmt.Sprintf("add %q to the resourceNames of the ClusterRole rollcall-bindable-roles", attributes.Name),
+				d.fail(check, d.bindable(attributes),
 					"AccessRule %q gives %s %q, which the manager may not bind %s", rule.Name, rule.Spec.RoleRef.Kind, attributes.Name, access.ScopeWords(scope))
 				break // One scope tells what is to be done.
 			}
@@ -53,6 +54,21 @@ func (d *Doctor) rules(ctx context.Context) {
 	}
 	if !d.failedSince(mark) {
 		d.ok(check, "%d AccessRules give what exists and may be bound", len(list.Items))
+	}
+}
+
+// bindable says how the manager comes to bind a role. It names where the list of
+// ClusterRoles is kept, for the next upgrade writes what is in the cluster anew. Of
+// Roles, which differ by namespace, there is no list.
+func (d *Doctor) bindable(a authorizationv1.ResourceAttributes) string {
+	const wanted = "if Rollcall shall hand it out, "
+	switch {
+	case a.Resource == "roles":
+		return fmt.Sprintf(wanted+"give ServiceAccount %s/%s the verb bind on roles named %q %s", d.Namespace, d.account, a.Name, access.ScopeWords(a.Namespace))
+	case a.Name == "admin":
+		return wanted + "set the chart's bindableRoles.admin, or add it to config/rbac/bindable_roles.yaml"
+	default:
+		return fmt.Sprintf(wanted+"add %q to the chart's bindableRoles.clusterRoles, or to config/rbac/bindable_roles.yaml", a.Name)
 	}
 }
 
