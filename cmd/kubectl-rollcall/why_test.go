@@ -132,7 +132,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "%s"}]
 			ContainSubstring("Level:    User: level Auditor does not count while the user is suspended"),
 			ContainSubstring("Holds no role."),
 			ContainSubstring(`identity provider "life": the user is suspended`),
-			ContainSubstring(`by root: the attachment was made before identity provider "life" last suspended the user: make a new one`)))
+			ContainSubstring(`by root: the attachment was made before identity provider "life" last suspended or took over the user: make a new one`)))
 		Expect(whyDeploy(ctx)).To(And(
 			HavePrefix("No: "),
 			ContainSubstring(`The user is Suspended: identity provider "life" deactivated the user.`),
@@ -174,7 +174,7 @@ spec: {role: other-devs, roleRef: {kind: ClusterRole, name: deployer}, namespace
 	It("says that what was granted before the suspension stays void", func(ctx SpecContext) {
 		Expect(why(ctx)).To(And(
 			ContainSubstring("Holds:\n  life-devs\n    by identity provider"),
-			ContainSubstring(`Level:    User: level Auditor was given before identity provider "life" last suspended the user: give it again`),
+			ContainSubstring(`Level:    User: level Auditor was given before identity provider "life" last suspended or took over the user: give it again`),
 			ContainSubstring("Does not count:\n  life-devs\n    RoleAttachment")))
 	})
 

@@ -40,7 +40,7 @@ func edge(a *v1alpha1.RoleAttachment, u *v1alpha1.ProvisionedUser, p *v1alpha1.I
 			Message: fmt.Sprintf("the attachment was made for another user who was called %q: make a new one", s.User)}
 	case u != nil && epoch(a) != u.Spec.Suspensions:
 		return Edge{State: v1alpha1.AttachmentSuperseded, Reason: ReasonSuspendedSince,
-			Message: fmt.Sprintf("the attachment was made before %s last suspended the user: make a new one", provider(u))}
+			Message: fmt.Sprintf("the attachment was made before %s last suspended or took over the user: make a new one", provider(u))}
 	case s.RoleID != "" && r != nil && s.RoleID != r.Spec.ID:
 		return Edge{State: v1alpha1.AttachmentSuperseded, Reason: ReasonRoleReplaced,
 			Message: fmt.Sprintf("the attachment was made for another role that was called %q: make a new one", s.Role)}

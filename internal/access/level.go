@@ -29,7 +29,7 @@ func Level(u *v1alpha1.ProvisionedUser, p *v1alpha1.IdentityProvider) Grade {
 			fmt.Sprintf("level %s does not count while the user is suspended", given)}
 	case u.Spec.PermissionLevelEpoch != u.Spec.Suspensions:
 		return Grade{v1alpha1.LevelUser, ReasonSuspendedSince,
-			fmt.Sprintf("level %s was given before %s last suspended the user: give it again", given, provider(u))}
+			fmt.Sprintf("level %s was given before %s last suspended or took over the user: give it again", given, provider(u))}
 	case renamed(u, p):
 		return Grade{v1alpha1.LevelUser, ReasonSubjectChanged,
 			fmt.Sprintf("level %s was given to %q, and the user is called something else now: give it again", given, strings.TrimSpace(u.Spec.PermissionLevelSubject))}
