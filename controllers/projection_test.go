@@ -139,7 +139,8 @@ var _ = Describe("Bindings", func() {
 		Eventually(func(g Gomega) {
 			ready := condition(g, fetch(ctx, g, rule).Status.Conditions, "Ready")
 			g.Expect(ready.Reason).To(Equal(v1alpha1.ReasonBindingsRefused))
-			g.Expect(ready.Message).To(ContainSubstring("attempting to grant RBAC permissions not currently held"))
+			g.Expect(ready.Message).To(And(
+				ContainSubstring("attempting to grant RBAC permissions not currently held"), Not(ContainSubstring("\n"))))
 			g.Expect(rule.Status.Bindings).To(BeZero())
 		}, patience, interval).Should(Succeed())
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -404,7 +405,8 @@ func empty(namespace string) client.Object {
 }
 
 func refuse(b Binding, err error) Refusal {
-	return Refusal{Namespace: b.Namespace, Name: b.Name, Message: err.Error()}
+	// RBAC lists what is lacking on lines of their own; conditions and events have one.
+	return Refusal{Namespace: b.Namespace, Name: b.Name, Message: strings.Join(strings.Fields(err.Error()), " ")}
 }
 
 func (b Binding) path() string {
