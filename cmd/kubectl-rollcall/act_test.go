@@ -116,6 +116,23 @@ var _ = Describe("acts", func() {
 		Expect(lee.refused(ctx, "attach", other, "acts-led", "--dry-run=client")).To(ContainSubstring("want none or server"))
 	})
 
+	It("does not say that somebody has a role of which nothing is bound", func(ctx SpecContext) {
+		localUser(ctx, "una@acts.example.com")
+		localRole(ctx, "acts-unbound", "")
+		apply(ctx, `
+apiVersion: identity.rollcall.dev/v1alpha1
+kind: ProvisionedUser
+metadata: {name: una-too--acts.example.com}
+spec: {userName: una-too@acts.example.com, remoteIdentity: una@acts.example.com}
+`)
+		Eventually(func(g Gomega) {
+			g.Expect(get(ctx, "una-too--acts.example.com", &v1alpha1.ProvisionedUser{}).Status.Reason).To(Equal(v1alpha1.ReasonSubjectRefused))
+		}).WithContext(ctx).Should(Succeed())
+		Expect(root.run(ctx, "attach", "una-too@acts.example.com", "acts-unbound")).To(And(
+			HaveField("Out", HaveSuffix("created: una-too--acts.example.com is to have role acts-unbound\n")),
+			HaveField("Err", "Nothing of it is bound, for want of a name towards the API server: kubectl rollcall why una-too--acts.example.com\n")))
+	})
+
 	It("suspends and resumes, and says what remains", func(ctx SpecContext) {
 		d := newDirectory(ctx, "actsidp")
 		id := d.user(ctx, "dan@actsidp.example.com")
@@ -136,8 +153,9 @@ var _ = Describe("acts", func() {
 			g.Expect(get(ctx, "dan--actsidp.example.com", &v1alpha1.ProvisionedUser{}).Status.Reason).To(Equal(access.ReasonDeactivated))
 			g.Expect(get(ctx, "acts-late", &v1alpha1.ProvisionedRole{}).Status.Conditions).NotTo(BeEmpty())
 		}).WithContext(ctx).Should(Succeed())
-		Expect(root.run(ctx, "attach", "dan@actsidp.example.com", "acts-late")).To(HaveField("Err",
-			"Warning: the attachment gives nothing now: the user is suspended: identity provider \"actsidp\" deactivated the user\n"))
+		Expect(root.run(ctx, "attach", "dan@actsidp.example.com", "acts-late")).To(And(
+			HaveField("Out", HaveSuffix("created: dan--actsidp.example.com is to have role acts-late\n")),
+			HaveField("Err", "Warning: the attachment gives nothing now: the user is suspended: identity provider \"actsidp\" deactivated the user\n")))
 		Expect(root.run(ctx, "level", "dan@actsidp.example.com", "Auditor")).To(HaveField("Err",
 			"It does not count while the user is Suspended: identity provider \"actsidp\" deactivated the user.\n"))
 	})
@@ -177,7 +195,7 @@ var _ = Describe("acts", func() {
 		d := newDirectory(ctx, "actshand")
 		localRole(ctx, "acts-kept", "")
 		root.ok(ctx, "attach", name, "acts-kept")
-		Expect(root.refused(ctx, "adopt", "user", name, "--provider", "nosuch")).To(Equal("Error: there is no IdentityProvider \"nosuch\"\n"))
+		Expect(root.refused(ctx, "adopt", "user", name, "--provider", "nosuch")).To(HavePrefix(`Error: there is no IdentityProvider "nosuch": kubectl get `))
 		Expect(root.refused(ctx, "adopt", "thing", name, "--provider", "actshand")).To(ContainSubstring("want user or role"))
 		Expect(root.refused(ctx, "release", "user", name)).To(Equal("Error: ProvisionedUser \"gil--actshand.example.com\" is local already\n"))
 		Expect(root.ok(ctx, "adopt", "provisionedusers", "gil@actshand.example.com", "--provider", "actshand", "--keep-local-grants")).To(Equal(

@@ -97,7 +97,18 @@ func (a *attach) run(ctx context.Context, user, role string) error {
 	if attachment.Spec.ExpiresAt != nil {
 		end = " until " + attachment.Spec.ExpiresAt.UTC().Format(time.RFC3339)
 	}
-	return a.say("RoleAttachment", attachment.Name, "created: %s has role %s%s", u.Name, r.Name, end)
+	has, refused := "has", u.Status.Reason == v1alpha1.ReasonSubjectRefused
+	if refused || access.State(u, nil).Suspended() {
+		has = "is to have"
+	}
+	if err := a.say("RoleAttachment", attachment.Name, "created: %s %s role %s%s", u.Name, has, r.Name, end); err != nil {
+		return err
+	}
+	// A suspension is in the server's warning.
+	if refused {
+		fmt.Fprintf(a.ErrOut, "Nothing of it is bound, for want of a name towards the API server: kubectl rollcall why %s\n", u.Name)
+	}
+	return nil
 }
 
 func generated(name string) string {

@@ -32,6 +32,9 @@ func (d *days) Set(s string) error {
 
 // String is how the flag's default is shown.
 func (d *days) String() string {
+	if *d == 0 {
+		return "0" // No unit: help shows no default then.
+	}
 	if v := time.Duration(*d); v > 0 && v%(24*time.Hour) == 0 {
 		return strconv.Itoa(int(v/(24*time.Hour))) + "d"
 	}

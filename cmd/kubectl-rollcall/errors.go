@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"regexp"
@@ -14,13 +15,18 @@ import (
 // takes is the annotation of a verb that says who may use it.
 const takes = "takes"
 
-var webhookPrefix = regexp.MustCompile(`^admission webhook "[^"]+" denied the request: `)
+var (
+	webhookPrefix = regexp.MustCompile(`^admission webhook "[^"]+" denied the request: `)
+	// unchecked is what the API server adds to the one field that is wrong.
+	unchecked = regexp.MustCompile(`, <nil>: Invalid value: "?null"?: some validation rules were not checked [^\]]*`)
+)
 
 // plain is an error as somebody at a terminal wants to read it: what the server
 // said, as it said it, without the words around it that are the same every time.
 func plain(err error) string {
 	if s := apierrors.APIStatus(nil); errors.As(err, &s) {
 		message := webhookPrefix.ReplaceAllString(s.Status().Message, "")
+		message = unchecked.ReplaceAllString(message, "")
 		// A rule of a kind that is about no one field.
 		return strings.ReplaceAll(message, "<nil>: Invalid value: ", "")
 	}
@@ -35,7 +41,9 @@ func advice(cmd *cobra.Command, err error) string {
 		return "It takes " + cmd.Annotations[takes] + "."
 	case meta.IsNoMatchError(err), notServed(err):
 		return "Is Rollcall installed in this cluster? See kubectl config current-context, and kubectl rollcall doctor."
-	case errors.As(err, new(*net.OpError)), errors.As(err, new(*net.DNSError)):
+	case apierrors.IsUnauthorized(err):
+		return "Sign in again: the API server does not take what this kubeconfig has to say who you are."
+	case errors.As(err, new(*net.OpError)), errors.As(err, new(*net.DNSError)), errors.As(err, new(*tls.CertificateVerificationError)):
 		return "Is the cluster reachable, and the kubeconfig that of the right one? See kubectl cluster-info."
 	default:
 		return ""

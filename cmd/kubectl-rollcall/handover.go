@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
@@ -99,9 +98,7 @@ func (a *adoption) run(ctx context.Context, kind, name string) error {
 		return a.say(h.kind, h.object.GetName(), "stays local")
 	}
 	// A mistyped name would wait for ever.
-	if err := c.Get(ctx, client.ObjectKey{Name: a.provider}, &v1alpha1.IdentityProvider{}); apierrors.IsNotFound(err) {
-		return fmt.Errorf("there is no IdentityProvider %q", a.provider)
-	} else if err != nil {
+	if _, err := findProvider(ctx, c, a.provider); err != nil {
 		return err
 	}
 	marks := map[string]any{v1alpha1.AdoptableByAnnotation: a.provider, v1alpha1.AdoptionKeepsAnnotation: nil}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -31,6 +32,9 @@ func (p *plugin) client() (client.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the kubeconfig: %w", err)
 	}
+	if err := p.namesACluster(config); err != nil {
+		return nil, err
+	}
 	// The API server limits; a limit here would only make people wait.
 	config.QPS = -1
 	config.WarningHandler = rest.NewWarningWriter(p.ErrOut, rest.WarningWriterOptions{Deduplicate: true})
@@ -42,6 +46,27 @@ func (p *plugin) client() (client.Client, error) {
 		return nil, err
 	}
 	return client.New(config, client.Options{Scheme: scheme})
+}
+
+// nowhere is where kubectl looks for a cluster that nobody has named.
+const nowhere = "http://localhost:8080"
+
+var errNoCluster = errors.New("no kubeconfig names a cluster: say which by --kubeconfig or the variable KUBECONFIG")
+
+// namesACluster says that somebody chose the server. Where nobody did, whatever
+// listens at nowhere would be asked, as the SCIM endpoint of make run.
+func (p *plugin) namesACluster(config *rest.Config) error {
+	if config.Host != nowhere || *p.config.APIServer != "" {
+		return nil
+	}
+	raw, err := p.config.ToRawKubeConfigLoader().RawConfig()
+	if err != nil {
+		return fmt.Errorf("read the kubeconfig: %w", err)
+	}
+	if len(raw.Clusters) == 0 {
+		return errNoCluster
+	}
+	return nil
 }
 
 // namespace is that of the flag -n, or of the kubeconfig's context.

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -21,10 +24,50 @@ func TestPlainLeavesTheServersWords(t *testing.T) {
 		{refusal, "spec.permissionLevel: Forbidden: no"},
 		{fmt.Errorf("while doing it: %w", refusal), "spec.permissionLevel: Forbidden: no"},
 		{errors.New("no such thing"), "no such thing"},
+		{&apierrors.StatusError{ErrStatus: metav1.Status{Message: `IdentityProvider "foo" is invalid: [spec.type: Unsupported value: "Bogus": supported values: "Entra", "Okta", ` +
+			`<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation]`}},
+			`IdentityProvider "foo" is invalid: [spec.type: Unsupported value: "Bogus": supported values: "Entra", "Okta"]`},
 	} {
 		if got := plain(test.err); got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)
 		}
+	}
+}
+
+func TestWhoCannotBeAskedIsAdvisedOn(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{apierrors.NewUnauthorized("no"), "Sign in again"},
+		{fmt.Errorf("list: %w", &tls.CertificateVerificationError{Err: errors.New("unknown authority")}), "kubeconfig that of the right one"},
+		{errors.New("no such thing"), ""},
+	} {
+		if got := advice(&cobra.Command{}, test.err); !strings.Contains(got, test.want) || (test.want == "") != (got == "") {
+			t.Errorf("%v: got %q, want %q", test.err, got, test.want)
+		}
+	}
+}
+
+// What listens where kubectl looks by default may be anything, such as the SCIM
+// endpoint of make run, and is no cluster that lacks Rollcall.
+func TestNobodyIsAskedWithoutAKubeconfig(t *testing.T) {
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	for _, verb := range []string{"who", "doctor"} {
+		var errOut bytes.Buffer
+		streams := genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &bytes.Buffer{}, ErrOut: &errOut}
+		if code := execute(t.Context(), streams, []string{verb}); code != 1 || errOut.String() != "Error: "+errNoCluster.Error()+"\n" {
+			t.Errorf("%s: exit %d, %q", verb, code, errOut.String())
+		}
+	}
+}
+
+func TestAFlagThatHasToBeGivenShowsNoDefault(t *testing.T) {
+	var out bytes.Buffer
+	streams := genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &out, ErrOut: &bytes.Buffer{}}
+	if code := execute(t.Context(), streams, []string{"grant", "--help"}); code != 0 || !strings.Contains(out.String(), "how long, such as 45m, 8h or 2d\n") {
+		t.Errorf("exit %d: %s", code, out.String())
 	}
 }
 

@@ -78,6 +78,16 @@ func findRole(ctx context.Context, c client.Client, name string) (*v1alpha1.Prov
 	return one("ProvisionedRole", name, "say an object name or a displayName, as kubectl get provisionedroles shows them", found)
 }
 
+// findProvider finds an identity provider by its name.
+func findProvider(ctx context.Context, c client.Client, name string) (*v1alpha1.IdentityProvider, error) {
+	p := &v1alpha1.IdentityProvider{}
+	found, err := byName(ctx, c, name, p)
+	if err == nil && !found {
+		err = fmt.Errorf("there is no IdentityProvider %q: kubectl get identityproviders shows those that there are", name)
+	}
+	return p, err
+}
+
 // byName reads an object if its name can be one at all: no other name may become
 // part of a path.
 func byName(ctx context.Context, c client.Client, name string, into client.Object) (found bool, err error) {

@@ -71,8 +71,8 @@ func (t *tokens) run(ctx context.Context, args []string) error {
 		problems = append(problems, health.OfTokens(p)...)
 	}
 	if len(args) == 1 {
-		p := &v1alpha1.IdentityProvider{}
-		if err := c.Get(ctx, client.ObjectKey{Name: args[0]}, p); err != nil {
+		p, err := findProvider(ctx, c, args[0])
+		if err != nil {
 			return err
 		}
 		add(p)
@@ -138,8 +138,8 @@ func (m *tokenMaker) rotate(ctx context.Context, provider string) error {
 	if err != nil {
 		return err
 	}
-	p := &v1alpha1.IdentityProvider{}
-	if err := c.Get(ctx, client.ObjectKey{Name: provider}, p); err != nil {
+	p, err := findProvider(ctx, c, provider)
+	if err != nil {
 		return err
 	}
 	before := health.LiveTokens(p, time.Now())

@@ -65,7 +65,8 @@ var _ = Describe("tokens", Ordered, func() {
 		Expect(p.Err).To(HaveSuffix("  kubectl rollcall revoke toks " + first[2] + "\n"))
 		Eventually(func() int { return status(ctx, second[1]) }).WithContext(ctx).Should(Equal(http.StatusOK))
 		Expect(status(ctx, first[1])).To(Equal(http.StatusOK))
-		Expect(root.refused(ctx, "rotate", "nosuch")).To(ContainSubstring(`"nosuch" not found`))
+		Expect(root.refused(ctx, "rotate", "nosuch")).To(HavePrefix(`Error: there is no IdentityProvider "nosuch": kubectl get `))
+		Expect(root.refused(ctx, "tokens", "nosuch")).To(HavePrefix(`Error: there is no IdentityProvider "nosuch": kubectl get `))
 	})
 
 	It("revokes", func(ctx SpecContext) {
