@@ -161,6 +161,7 @@ Provision a user and look at it:
     {{.TenantURL}}/Users
 
   kubectl --kubeconfig {{.Kubeconfig}} get provisionedusers
+  go run ./cmd/kubectl-rollcall --kubeconfig {{.Kubeconfig}} why alice@example.com
 
 Without kubectl of your own: $(go run ./hack/controlplane --with kubectl --print-path)/kubectl
 `))

@@ -14,6 +14,8 @@ const (
 	notPushed  = "nobody has pushed the image"
 	noAddress  = "Identity providers can't reach the Service rollcall-scim yet"
 	toIngress  = "2. Let https://scim.contoso.com lead to the Ingress rollcall-scim."
+	shown      = "Its certificate is the one that the controller shows"
+	prefix     = "--subject-prefix oidc: to it"
 	toGateway  = "2. Let https://scim.contoso.com lead to the Gateway of the HTTPRoute rollcall-scim."
 	toService  = "2. Let https://scim.contoso.com lead to the Service rollcall-scim, port "
 	plainHTTP  = "The Service speaks plain HTTP"
@@ -28,11 +30,11 @@ var _ = DescribeTable("The notes of a release say the next steps, and no others"
 	Expect(os.WriteFile(file, []byte(values), 0o600)).To(Succeed())
 	out, err := helm(ctx, shared, "install", "rollcall", chart(), "--namespace", namespace, "--values", file, "--dry-run=client")
 	Expect(err).NotTo(HaveOccurred())
-	says = append(says, "kubectl rollout status deployment/rollcall-manager --namespace "+namespace)
+	says = append(says, prefix, "kubectl rollout status deployment/rollcall-manager --namespace "+namespace)
 	for _, step := range says {
 		Expect(out).To(ContainSubstring(step))
 	}
-	for _, step := range []string{notPushed, noAddress, toIngress, toGateway, toService, plainHTTP, toldHTTPS, firstStart, goodbye, mayWrite} {
+	for _, step := range []string{notPushed, noAddress, toIngress, shown, toGateway, toService, plainHTTP, toldHTTPS, firstStart, goodbye, mayWrite} {
 		if matched, _ := ContainElement(HavePrefix(step)).Match(says); !matched {
 			Expect(out).NotTo(ContainSubstring(step))
 		}
@@ -43,12 +45,12 @@ var _ = DescribeTable("The notes of a release say the next steps, and no others"
 		firstStart, noAddress, plainHTTP, "     kubectl rollcall activate entra --manager-namespace identity\n"),
 	Entry("of an Ingress", usual, `
 image: {repository: images.contoso.com/rollcall}
-ingress: {enabled: true, host: scim.contoso.com}`, firstStart, toIngress),
+ingress: {enabled: true, host: scim.contoso.com}`, firstStart, toIngress, shown),
 	Entry("of an Ingress before HTTPS", usual, `
 image: {repository: images.contoso.com/rollcall}
 certificates: {mode: certManager}
 scim: {tls: {secretName: scim-contoso-com}}
-ingress: {enabled: true, host: scim.contoso.com}`, toIngress, toldHTTPS),
+ingress: {enabled: true, host: scim.contoso.com, tlsSecretName: scim-public}`, toIngress, toldHTTPS),
 	Entry("of a Gateway", usual, `
 image: {repository: images.contoso.com/rollcall}
 certificates: {mode: certManager}
