@@ -132,8 +132,8 @@ type ProvisionedUserSpec struct {
 	Memberships map[string]Membership `json:"memberships,omitempty"`
 
 	// suspensions counts how often the identity provider deactivated or deleted
-	// the user. Local grants carry the count they were made at, and are void
-	// once it has grown.
+	// the user, or took a local one over. Local grants carry the count they were
+	// made at, and are void once it has grown.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || self <= 1000000",optionalOldSelf=true,message="spec.suspensions begins at a million at most, so that a suspension can always be counted"

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -68,6 +69,19 @@ func TestAFlagThatHasToBeGivenShowsNoDefault(t *testing.T) {
 	streams := genericiooptions.IOStreams{In: &bytes.Buffer{}, Out: &out, ErrOut: &bytes.Buffer{}}
 	if code := execute(t.Context(), streams, []string{"grant", "--help"}); code != 0 || !strings.Contains(out.String(), "how long, such as 45m, 8h or 2d\n") {
 		t.Errorf("exit %d: %s", code, out.String())
+	}
+}
+
+// Of a token of some hours the day alone would say that it ends at midnight.
+func TestTheEndOfATokenIsSaidToWhatMatters(t *testing.T) {
+	now := time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)
+	for lifetime, want := range map[time.Duration]string{
+		12 * time.Hour:       "2026-11-26T20:00:00Z",
+		365 * 24 * time.Hour: "2027-11-26",
+	} {
+		if got := end(now.Add(lifetime), now); got != want {
+			t.Errorf("%s: got %s, want %s", lifetime, got, want)
+		}
 	}
 }
 

@@ -61,11 +61,19 @@ func (m *tokenMaker) make(ctx context.Context, c client.Client, p *v1alpha1.Iden
 		err = fmt.Errorf("show the token: %w", err)
 		return t, errors.Join(err, c.Delete(context.WithoutCancel(ctx), secret))
 	}
-	fmt.Fprintf(m.ErrOut, "The token %s is good until %s and won't be shown again.\n", t.ID, t.ExpiresAt.Format(time.DateOnly))
+	fmt.Fprintf(m.ErrOut, "The token %s is good until %s and won't be shown again.\n", t.ID, end(t.ExpiresAt, time.Now()))
 	if p.Spec.Paused {
 		fmt.Fprintf(m.ErrOut, "Identity provider %q is paused: its SCIM requests are answered with 503 until spec.paused is false.\n", p.Name)
 	}
 	return t, nil
+}
+
+// end is the day on which a token ends, and the second where the day says too little.
+func end(at, now time.Time) string {
+	if at.Sub(now) < 7*24*time.Hour {
+		return at.UTC().Format(time.RFC3339)
+	}
+	return at.UTC().Format(time.DateOnly)
 }
 
 // explained adds to the API server's refusal of a Secret what its words leave to be

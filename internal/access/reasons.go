@@ -25,8 +25,8 @@ const (
 	ReasonDefaultLevel = "DefaultLevel"
 	// ReasonUserSuspended says that nothing counts because the user is suspended.
 	ReasonUserSuspended = "UserSuspended"
-	// ReasonSuspendedSince says that the identity provider suspended the user
-	// after the level or the attachment was given.
+	// ReasonSuspendedSince says that the identity provider suspended the user, or took
+	// a local one over, after the level or the attachment was given.
 	ReasonSuspendedSince = "SuspendedSince"
 
 	// ReasonSubjectChanged says that the user has another name towards the API server
