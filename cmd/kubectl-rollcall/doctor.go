@@ -65,7 +65,7 @@ func (e *examination) run(ctx context.Context, providers []string) error {
 		return err
 	}
 	if n := doctor.Count(findings, doctor.Skipped); n > 0 {
-		fmt.Fprintf(e.ErrOut, "%d of %d checks were skipped, and say nothing.\n", n, len(findings))
+		fmt.Fprintf(e.ErrOut, "Skipped checks say nothing: %d of %d.\n", n, len(findings))
 	}
 	if n := doctor.Count(findings, doctor.Failed); n > 0 {
 		return fmt.Errorf("%d of %d checks failed", n, len(findings))

@@ -82,6 +82,8 @@ var _ = Describe("who and why", Ordered, func() {
 			HavePrefix("No: ann--life.example.com may not get /metrics."), ContainSubstring("No AccessRule gives it to any role.")))
 		Expect(why(ctx, "list", "nodes", "-n", namespace)).To(HavePrefix("No: ann--life.example.com may not list nodes in the whole cluster."))
 		Expect(why(ctx, "get", "unicorns", "-n", namespace)).To(ContainSubstring(`The server has no resource "unicorns"`))
+		Expect(why(ctx, "get", "deploy/web", "-n", namespace)).To(ContainSubstring(`no subresource "web" of deployments; it is asked about as it is typed. One object of that name: deploy --resource-name web`))
+		Expect(why(ctx, "get", "deploy/scale", "-n", namespace)).NotTo(ContainSubstring("no subresource"))
 	})
 
 	It("names a binding that is not Rollcall's", func(ctx SpecContext) {
