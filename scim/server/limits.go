@@ -47,9 +47,10 @@ const (
 	// MaxInFlight is how many requests are worked on at once, and three quarters of it
 	// how many of one provider.
 	MaxInFlight = 256
-	// MaxBodyMemory bounds the memory that the bodies of all these take together, in
-	// bytes, and three quarters of it those of one provider: one of MaxBody bytes can
-	// take fifty times as much when it is decoded.
+	// MaxBodyMemory bounds the memory that the bodies of all these take together, and
+	// what they are answered with of the attributes that clients have stored, in bytes;
+	// and three quarters of it those of one provider. One of MaxBody bytes can take fifty
+	// times as much when it is decoded.
 	MaxBodyMemory = 256 << 20
 
 	// MaxListedMembers is how many members the groups of one list have together;

@@ -143,6 +143,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			x.sent()
 		}
 	}()
+	defer h.release(x)
+	ctx = scim.WithMemory(ctx, func(json []byte) error { return h.mayDecode(x, json) })
 	ctx, audited := h.audited(ctx, x, start)
 	res, err := h.guard(ctx, x)
 	if err != nil {

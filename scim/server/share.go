@@ -54,15 +54,28 @@ func (h *handler) enter(x *exchange) error {
 	return nil
 }
 
-// leave gives back what the request has had.
+// leave gives that back.
 func (h *handler) leave(x *exchange) {
 	if x.entered {
 		h.requests.give(x.provider, 1)
 	}
-	h.bodies.give(x.provider, x.memory)
 }
 
-// occupy counts memory that the request's body takes, until leave.
+// release gives back the memory that the request has had, when its answer has been
+// sent, which takes some until then.
+func (h *handler) release(x *exchange) { h.bodies.give(x.provider, x.memory) }
+
+// mayDecode counts memory for what an answer will show: decoded, and as JSON for each
+// resource and for all.
+func (h *handler) mayDecode(x *exchange, json []byte) error {
+	n := weigh(json) + 4*int64(len(json))
+	if x.memory+n > h.bodies.most {
+		return scim.BadRequest(scim.TooMany, "the answer would be too large: ask for fewer resources at once, by count")
+	}
+	return h.occupy(x, n)
+}
+
+// occupy counts memory that the request's body takes, or its answer, until release.
 func (h *handler) occupy(x *exchange, n int64) error {
 	if x.memory+n > h.bodies.most {
 		return &scim.Error{
@@ -72,7 +85,7 @@ func (h *handler) occupy(x *exchange, n int64) error {
 	}
 	if !h.bodies.take(x.provider, n) {
 		h.metrics.throttled.WithLabelValues(limitBodies).Inc()
-		return busy("too many large bodies at once: try again later, or send less at once")
+		return busy("too many large bodies and answers at once: try again later, or with less at once")
 	}
 	x.memory += n
 	return nil

@@ -74,6 +74,34 @@ func TestOneProviderLeavesRoomForOthers(t *testing.T) {
 		s.do("POST", "/Users", large("second")).want(201)
 	})
 
+	t.Run("large answers", func(t *testing.T) {
+		s := start(t, server.Options{Limits: server.Limits{MaxBodyMemory: 64 << 10}})
+		entered, gate := make(chan struct{}, 8), make(chan struct{})
+		leave := sync.OnceFunc(func() { close(gate) })
+		t.Cleanup(leave)
+		size := 7 << 10
+		s.serveUser(func(ctx context.Context) (scim.Resource, error) {
+			if err := scim.MayDecode(ctx, []byte(strings.Repeat(" ", size))); err != nil {
+				return nil, err
+			}
+			entered <- struct{}{}
+			<-gate
+			return scim.Resource{"id": "x", "userName": "x"}, nil
+		})
+		done := make(chan int)
+		go func() { done <- s.do("GET", "/Users/x", "").status }()
+		<-entered
+		wantRetryAfter(t, s.do("GET", "/Users/x", "").wantError(503, ""))
+		s.wantThrottled("bodies", 1)
+		leave()
+		if status := <-done; status != 200 {
+			t.Errorf("status %d: want 200", status)
+		}
+		s.do("GET", "/Users/x", "").want(200)
+		size = 16 << 10
+		s.do("GET", "/Users/x", "").wantError(400, "tooMany")
+	})
+
 	t.Run("a body that would never fit", func(t *testing.T) {
 		s := start(t, server.Options{})
 		s.do("POST", "/Users", `{"a":[0`+strings.Repeat(`,{"":0}`, 500_000)+`]}`).wantError(413, "")
