@@ -34,6 +34,9 @@ func (r *providerReconciler) tokens(ctx context.Context, p *v1alpha1.IdentityPro
 			log.FromContext(ctx).Error(err, "Passing over a Secret that is no token", "secret", list.Items[i].Name)
 			continue
 		}
+		if token.Gone(&list.Items[i], p) {
+			continue
+		}
 		t := v1alpha1.TokenStatus{
 			ID:         record.ID,
 			CreatedAt:  &metav1.Time{Time: record.CreatedAt},

@@ -236,12 +236,27 @@ spec: {role: acts-role, provider: actsrole, roleRef: {kind: ClusterRole, name: d
 		d := newDirectory(ctx, "actstwin")
 		d.patch(ctx, "/Users/"+d.user(ctx, "actstwin"), `{"op":"Replace","path":"userName","value":"renamed@actstwin.example.com"}`)
 		d.user(ctx, "actstwin")
-		both := regexp.MustCompile(`^Error: "actstwin" is the object name of user "renamed@actstwin.example.com", and the userName of ProvisionedUser "(actstwin-\w+)"`)
+		both := regexp.MustCompile(`^Error: "actstwin" is the object name of ProvisionedUser "renamed@actstwin.example.com", and the userName of ProvisionedUser "(actstwin-\w+)"`)
 		refused := root.refused(ctx, "suspend", "actstwin")
 		Expect(refused).To(MatchRegexp(both.String()))
 		Expect(root.ok(ctx, "suspend", "renamed@actstwin.example.com")).To(ContainSubstring("/actstwin suspended"))
 		second := both.FindStringSubmatch(refused)[1]
 		Expect(root.ok(ctx, "suspend", second)).To(ContainSubstring("/" + second + " suspended"))
+	})
+
+	// Whoever was first has the readable object name, and may be another provider.
+	It("acts on no role by a name that means two", func(ctx SpecContext) {
+		newDirectory(ctx, "actsfirst").group(ctx, "actssquat")
+		newDirectory(ctx, "actslast").group(ctx, "actssquat")
+		both := regexp.MustCompile(`^Error: "actssquat" is the object name of ProvisionedRole "actssquat", and the displayName of ProvisionedRole "(actssquat-\w+)": ` +
+			`say which: provisionedrole/actssquat, or provisionedrole/actssquat-\w+`)
+		refused := root.refused(ctx, "release", "role", "actssquat")
+		Expect(refused).To(MatchRegexp(both.String()))
+		second := both.FindStringSubmatch(refused)[1]
+		Expect(root.ok(ctx, "who", "--role", "provisionedrole/actssquat", "-o", "json")).To(Equal("[]\n"))
+		Expect(root.ok(ctx, "release", "role", "provisionedroles.identity.rollcall.dev/actssquat")).To(ContainSubstring(`/actssquat is being released from identity provider "actsfirst"`))
+		Expect(root.ok(ctx, "release", "role", second)).To(ContainSubstring(`is being released from identity provider "actslast"`))
+		Expect(root.refused(ctx, "who", "--role", "prole/nosuch")).To(Equal("Error: there is no ProvisionedRole \"nosuch\"\n"))
 	})
 
 	It("completes no name that acts on a terminal", func(ctx SpecContext) {

@@ -85,7 +85,7 @@ func (a *attach) run(ctx context.Context, user, role string) error {
 			return err
 		}
 		for _, b := range before {
-			if b.Spec.ExpiresAt == nil && b.Spec.StartsAt == nil && b.Status.State == v1alpha1.AttachmentActive {
+			if stands(b, u, r) {
 				return a.say("RoleAttachment", b.Name, "unchanged: %s has role %s already", u.Name, r.Name)
 			}
 		}
@@ -109,6 +109,13 @@ func (a *attach) run(ctx context.Context, user, role string) error {
 		fmt.Fprintf(a.ErrOut, "Nothing of it is bound, for want of a name towards the API server: kubectl rollcall why %s\n", u.Name)
 	}
 	return nil
+}
+
+// stands says whether an attachment gives the role for good. Its status alone may speak
+// of a moment ago: what was suspended and restored since has made it void.
+func stands(a *v1alpha1.RoleAttachment, u *v1alpha1.ProvisionedUser, r *v1alpha1.ProvisionedRole) bool {
+	return a.Spec.ExpiresAt == nil && a.Spec.StartsAt == nil && a.Status.State == v1alpha1.AttachmentActive &&
+		a.DeletionTimestamp == nil && access.Attachment(a, u, nil, r, time.Now()).Active()
 }
 
 func generated(name string) string {

@@ -133,7 +133,7 @@ func overviewOf(ctx context.Context, c client.Client, now time.Time) (*overview,
 		{&users, func() {
 			for i := range users.Items {
 				u := &users.Items[i]
-				row(access.ManagerOf(u.Spec.Provider)).count(u.Status.State)
+				row(access.ManagerOf(u.Spec.Provider)).count(u)
 				o.Problems = append(o.Problems, health.OfUser(u)...)
 			}
 		}},
@@ -188,8 +188,10 @@ func providerRowOf(p *v1alpha1.IdentityProvider, now time.Time) providerRow {
 	return r
 }
 
-func (r *providerRow) count(state v1alpha1.UserState) {
-	switch state {
+// count counts a user by their state, or by what it will be where no manager has seen
+// them yet.
+func (r *providerRow) count(u *v1alpha1.ProvisionedUser) {
+	switch cmp.Or(u.Status.State, access.State(u, nil).State) {
 	case v1alpha1.StateActive:
 		r.Active++
 	case v1alpha1.StateDeprovisioned:

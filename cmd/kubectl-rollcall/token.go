@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,6 +19,9 @@ import (
 
 // tenantURLWait is how long the manager may take to show a Tenant URL.
 const tenantURLWait = 10 * time.Second
+
+// takeBackWait is how long it may take to delete a token that nobody has seen.
+const takeBackWait = 10 * time.Second
 
 // defaultNamespace is where config/ and the chart put the manager.
 const defaultNamespace = "rollcall-system"
@@ -54,12 +59,12 @@ func (m *tokenMaker) make(ctx context.Context, c client.Client, p *v1alpha1.Iden
 		return t, err
 	}
 	secret := t.ToSecret(m.managerNamespace, p)
-	if err := c.Create(ctx, secret, client.FieldOwner(fieldManager)); err != nil {
-		return t, m.explained(err)
+	if err := m.store(ctx, c, secret); err != nil {
+		return t, err
 	}
 	if _, err := fmt.Fprintf(m.Out, "Tenant URL:    %s\nSecret Token:  %s\n", url, t.Secret); err != nil {
 		err = fmt.Errorf("show the token: %w", err)
-		return t, errors.Join(err, c.Delete(context.WithoutCancel(ctx), secret))
+		return t, errors.Join(err, takeBack(ctx, c, secret))
 	}
 	fmt.Fprintf(m.ErrOut, "The token %s is good until %s and won't be shown again.\n", t.ID, end(t.ExpiresAt, time.Now()))
 	if p.Spec.Paused {
@@ -74,6 +79,35 @@ func end(at, now time.Time) string {
 		return at.UTC().Format(time.RFC3339)
 	}
 	return at.UTC().Format(time.DateOnly)
+}
+
+// store stores a token's digest, or nothing.
+func (m *tokenMaker) store(ctx context.Context, c client.Client, secret *corev1.Secret) error {
+	err := c.Create(ctx, secret, client.FieldOwner(fieldManager))
+	if err == nil || refused(err) {
+		return m.explained(err)
+	}
+	if left := takeBack(ctx, c, secret); left != nil {
+		return errors.New(plain(err) + "; " + left.Error())
+	}
+	return err
+}
+
+// refused says that the API server has answered, and stored nothing. It may have stored
+// what it gave no answer to, or a proxy one of its own.
+func refused(err error) bool {
+	s := apierrors.APIStatus(nil)
+	return errors.As(err, &s) && s.Status().Code >= http.StatusBadRequest && s.Status().Code < http.StatusInternalServerError
+}
+
+// takeBack deletes what may be stored, also when somebody has lost patience.
+func takeBack(ctx context.Context, c client.Client, secret *corev1.Secret) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackWait)
+	defer cancel()
+	if err := client.IgnoreNotFound(c.Delete(ctx, secret)); err != nil {
+		return fmt.Errorf("the Secret %s may be there, of a token that nobody has seen: delete it: %w", client.ObjectKeyFromObject(secret), err)
+	}
+	return nil
 }
 
 // explained adds to the API server's refusal of a Secret what its words leave to be

@@ -238,6 +238,9 @@ func search[T client.Object](ctx context.Context, scans *semaphore.Weighted, q s
 		if err := alive(ctx, 0); err != nil {
 			return scim.Page{}, err
 		}
+		if err := mayShow(ctx, f.object); err != nil {
+			return scim.Page{}, err
+		}
 		r, err := k.show(f.object)
 		if err != nil {
 			return scim.Page{}, err

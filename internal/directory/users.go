@@ -149,6 +149,9 @@ func (d *Directory) User(ctx context.Context, id string) (scim.Resource, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := mayShow(ctx, u); err != nil {
+		return nil, err
+	}
 	return d.showUser(ctx, u)
 }
 
@@ -166,6 +169,9 @@ func (d *Directory) UpdateUser(ctx context.Context, id string, match scim.Match,
 	defer cancel()
 	u, err := d.user(ctx, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := mayShow(ctx, u); err != nil {
 		return nil, err
 	}
 	name := held{locks: &d.locks}

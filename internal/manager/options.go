@@ -127,6 +127,9 @@ func (o *Options) validate() error {
 	if err != nil {
 		return fmt.Errorf("--external-url: %w", err)
 	}
+	if u.User != nil {
+		return errors.New("--external-url: want a scheme and a host alone: everybody is shown it, with the name and password in it")
+	}
 	if (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("--external-url %q: want a scheme and a host, such as https://scim.example.com", o.ExternalURL)
 	}

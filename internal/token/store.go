@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -49,11 +50,20 @@ func (s *Store) Authenticate(ctx context.Context, provider, presented string) (t
 		client.MatchingLabels{v1alpha1.TokenLabel: provider}, client.UnsafeDisableDeepCopy); err != nil {
 		return "", fmt.Errorf("read the tokens of %q: %w", provider, err)
 	}
+	if len(secrets.Items) == 0 {
+		return "", ErrUnauthenticated
+	}
+	owner := &v1alpha1.IdentityProvider{}
+	if err := s.reader.Get(ctx, client.ObjectKey{Name: provider}, owner, client.UnsafeDisableDeepCopy); apierrors.IsNotFound(err) {
+		return "", ErrUnauthenticated
+	} else if err != nil {
+		return "", fmt.Errorf("read IdentityProvider %q: %w", provider, err)
+	}
 	digest := sha256.Sum256([]byte(presented))
 	now := s.clock.Now()
 	for i := range secrets.Items {
 		r, err := FromSecret(&secrets.Items[i])
-		if err != nil || r.ID != id || secrets.Items[i].DeletionTimestamp != nil {
+		if err != nil || r.ID != id || Gone(&secrets.Items[i], owner) {
 			continue
 		}
 		same := subtle.ConstantTimeCompare(r.digest[:], digest[:]) == 1

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,9 @@ const (
 	idBytes     = 5
 	secretBytes = 32
 	maxLength   = 256
+
+	// ownerKind is that of the owner of such a Secret.
+	ownerKind = "IdentityProvider"
 
 	keyID        = "id"
 	keyDigest    = "sha256"
@@ -89,7 +93,7 @@ func (t Token) ToSecret(namespace string, provider *v1alpha1.IdentityProvider) *
 			},
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.GroupVersion.String(),
-				Kind:       "IdentityProvider",
+				Kind:       ownerKind,
 				Name:       provider.Name,
 				UID:        provider.UID,
 			}},
@@ -152,6 +156,16 @@ func FromSecret(s *corev1.Secret) (Record, error) {
 	}
 	r.Probe = s.Labels[v1alpha1.ProbeLabel] == v1alpha1.ProbeValue && r.ExpiresAt.Sub(s.CreationTimestamp.Time) <= maxProbeLifetime
 	return r, nil
+}
+
+// Gone says that a token has ended though its Secret is there: it is being deleted, or
+// it was made for an identity provider that was deleted since, and that another one is
+// named after. The garbage collector comes later.
+func Gone(s *corev1.Secret, provider *v1alpha1.IdentityProvider) bool {
+	former := slices.ContainsFunc(s.OwnerReferences, func(o metav1.OwnerReference) bool {
+		return o.Kind == ownerKind && o.UID != provider.UID
+	})
+	return s.DeletionTimestamp != nil || former
 }
 
 // parse splits a presented token.

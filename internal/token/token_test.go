@@ -9,7 +9,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	testclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,8 +30,14 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // does.
 type secrets []*corev1.Secret
 
-func (s secrets) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
-	return errors.New("tokens are listed")
+func (s secrets) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	for _, p := range []*v1alpha1.IdentityProvider{entra, okta} {
+		if p.Name == key.Name {
+			p.DeepCopyInto(into.(*v1alpha1.IdentityProvider))
+			return nil
+		}
+	}
+	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
 }
 
 func (s secrets) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
@@ -61,6 +69,12 @@ func generate(t *testing.T, lifetime time.Duration) Token {
 func TestAuthenticate(t *testing.T) {
 	first, second := generate(t, time.Hour), generate(t, 2*time.Hour)
 	oktas, elsewhere := generate(t, time.Hour), generate(t, time.Hour)
+	leaving, former, bare := generate(t, time.Hour), generate(t, time.Hour), generate(t, time.Hour)
+	leavingSecret := leaving.ToSecret("ns", entra)
+	leavingSecret.DeletionTimestamp = &metav1.Time{Time: start}
+	formerSecret := former.ToSecret("ns", &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: "entra", UID: "0001"}})
+	bareSecret := bare.ToSecret("ns", entra)
+	bareSecret.OwnerReferences = nil
 	broken := generate(t, time.Hour)
 	brokenSecret := broken.ToSecret("ns", entra)
 	delete(brokenSecret.Data, keyExpiresAt)
@@ -68,6 +82,7 @@ func TestAuthenticate(t *testing.T) {
 	store := NewStore(secrets{
 		first.ToSecret("ns", entra), second.ToSecret("ns", entra), brokenSecret,
 		oktas.ToSecret("ns", okta), elsewhere.ToSecret("other", entra),
+		leavingSecret, formerSecret, bareSecret,
 	}, "ns", clock)
 
 	for _, tc := range []struct {
@@ -82,6 +97,9 @@ func TestAuthenticate(t *testing.T) {
 		{"the other lives on", second.Secret, time.Hour, second.ID},
 		{"another provider's", oktas.Secret, 0, ""},
 		{"another namespace's Secret", elsewhere.Secret, 0, ""},
+		{"one whose Secret is being deleted", leaving.Secret, 0, ""},
+		{"one of a provider that was deleted, and is there again by that name", former.Secret, 0, ""},
+		{"one that nobody owns", bare.Secret, 0, bare.ID},
 		{"a Secret without an end is none", broken.Secret, 0, ""},
 		{"nothing", "", 0, ""},
 		{"the id alone", "rollcall_" + first.ID + "_", 0, ""},

@@ -30,8 +30,11 @@ func (h *handler) body(x *exchange) (map[string]any, error) {
 	if x.ContentLength > h.limits.MaxBody {
 		return nil, tooLarge
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(x.w, x.Body, h.limits.MaxBody))
+	data, err := io.ReadAll(&occupying{http.MaxBytesReader(x.w, x.Body, h.limits.MaxBody), h, x})
 	if err != nil {
+		if refused := scim.AsError(err); refused != nil {
+			return nil, refused
+		}
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, tooLarge
 		}
@@ -39,6 +42,9 @@ func (h *handler) body(x *exchange) (map[string]any, error) {
 			return nil, &scim.Error{Status: http.StatusRequestTimeout, Detail: "the body took too long to arrive", Err: err}
 		}
 		return nil, &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Detail: "the body did not arrive in full", Err: err}
+	}
+	if err := h.occupy(x, weigh(data)); err != nil {
+		return nil, err
 	}
 	return decodeJSON(data)
 }

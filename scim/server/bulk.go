@@ -19,6 +19,8 @@ const bulkResponseURN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 // through the server, count for the provider's rate, and are in metrics and log.
 type bulk struct {
 	h *handler
+	// request is the one that they came in.
+	request *exchange
 	// operations as in the request, by which all indexes go.
 	operations []*bulkOperation
 	// posts are the operations that create what a bulkId stands for.
@@ -175,6 +177,12 @@ func (b *bulk) complete(ctx context.Context, op *bulkOperation) {
 // perform does what ServeHTTP does with a request that has been admitted.
 func (b *bulk) perform(ctx context.Context, x *exchange, do func(context.Context) (response, error)) response {
 	start := b.h.now()
+	held := b.request.memory
+	defer func() {
+		// Of what the operation has read nothing is in the answer.
+		b.h.bodies.give(b.request.provider, b.request.memory-held)
+		b.request.memory = held
+	}()
 	ctx, audited := b.h.audited(ctx, x, start)
 	res, err := b.h.protect(x, func() (response, error) { return do(ctx) })
 	if err != nil {

@@ -27,7 +27,7 @@ func (h *handler) parseBulk(x *exchange, body map[string]any) (*bulk, error) {
 			Detail: fmt.Sprintf("%d operations, maxOperations is %d: send several requests", len(list), MaxBulkOperations),
 		}
 	}
-	b := &bulk{h: h, operations: make([]*bulkOperation, len(list)), posts: map[string]int{}}
+	b := &bulk{h: h, request: x, operations: make([]*bulkOperation, len(list)), posts: map[string]int{}}
 	var err error
 	if b.failOnErrors, err = failOnErrors(body); err != nil {
 		return nil, err

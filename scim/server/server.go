@@ -60,9 +60,12 @@ type handler struct {
 	// memberLists has an element for each list of groups with members that is
 	// being made or sent.
 	memberLists chan struct{}
-	cursors     cursorKey
-	providers   *buckets
-	failures    *buckets
+	// requests are those in flight, and bodies the memory that theirs take, of each
+	// provider.
+	requests, bodies *shares
+	cursors          cursorKey
+	providers        *buckets
+	failures         *buckets
 	// refusals limits the log's lines about refused reads.
 	refusals *buckets
 }
@@ -87,6 +90,8 @@ func New(b Backend, o Options) http.Handler {
 	h.inFlight = make(chan struct{}, h.limits.MaxInFlight)
 	h.bulks = make(chan struct{}, h.limits.MaxBulks)
 	h.memberLists = make(chan struct{}, h.limits.MaxMemberLists)
+	h.requests = newShares(int64(h.limits.MaxInFlight))
+	h.bodies = newShares(h.limits.MaxBodyMemory)
 	h.providers = newBuckets(h.limits.ProviderRate, h.limits.ProviderBurst)
 	h.failures = newBuckets(h.limits.FailureRate, h.limits.FailureBurst)
 	h.refusals = newBuckets(refusalRate, refusalBurst)
@@ -115,6 +120,10 @@ type exchange struct {
 	decoded map[string]any
 	// bulk, if not nil, is which operation of a bulk request this is.
 	bulk *BulkOperation
+	// entered says that it counts for its provider's share of the requests, and memory
+	// is how much of the memory for bodies it has.
+	entered bool
+	memory  int64
 	// sent, if not nil, is called when the answer has been sent.
 	sent func()
 }
@@ -134,6 +143,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			x.sent()
 		}
 	}()
+	defer h.release(x)
+	ctx = scim.WithMemory(ctx, func(json []byte) error { return h.mayDecode(x, json) })
 	ctx, audited := h.audited(ctx, x, start)
 	res, err := h.guard(ctx, x)
 	if err != nil {
@@ -156,6 +167,7 @@ func (h *handler) guard(ctx context.Context, x *exchange) (response, error) {
 		}
 	}
 	defer func() { <-h.inFlight }()
+	defer h.leave(x)
 	return h.protect(x, func() (response, error) {
 		if err := h.admit(ctx, x); err != nil {
 			return response{}, err
@@ -231,6 +243,9 @@ func (h *handler) admit(ctx context.Context, x *exchange) error {
 		}
 	}
 	if err := h.throttle(x.provider); err != nil {
+		return err
+	}
+	if err := h.enter(x); err != nil {
 		return err
 	}
 	x.directory = directory

@@ -50,6 +50,10 @@ var _ = Describe("The chart's values", func() {
 			"topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, labelSelector: {}}]",
 			"at '/topologySpreadConstraints/0'"),
 		Entry("an argument that is no flag", "extraArgs: [debug]", "at '/extraArgs/0'"),
+		Entry("replicas that all lead", "extraArgs: [--leader-elect=false]", "at '/extraArgs/0'"),
+		Entry("an identity that other pods have", "serviceAccount: {create: false, name: default}", "at '/serviceAccount/name'"),
+		Entry("a label by which no Service would find the pods", "podLabels: {app.kubernetes.io/name: mine}", "podLabels"),
+		Entry("an address with a password, which everybody would be shown", "externalURL: https://me:secret@scim.example.com", "at '/externalURL'"),
 	)
 
 	It("let another chart have it as a part, and leave it out", func(ctx SpecContext) {
