@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,7 +10,6 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 	"github.com/rollcall-dev/rollcall/scim"
@@ -113,21 +111,6 @@ func userResource(u *v1alpha1.ProvisionedUser) (scim.Resource, error) {
 	giveEmails(user, u.Spec.Emails)
 	identify(user, u.Spec.ID, u.CreationTimestamp, u.Spec.ModifiedAt)
 	return user, nil
-}
-
-// mayShow is asked before an object is decoded for an answer.
-func mayShow(ctx context.Context, o client.Object) error {
-	var attributes *apiextensionsv1.JSON
-	switch o := o.(type) {
-	case *v1alpha1.ProvisionedUser:
-		attributes = o.Spec.Attributes
-	case *v1alpha1.ProvisionedRole:
-		attributes = o.Spec.Attributes
-	}
-	if attributes == nil {
-		return nil
-	}
-	return scim.MayDecode(ctx, attributes.Raw)
 }
 
 // roleResource is the inverse of setRole, with id and meta.

@@ -140,6 +140,9 @@ func (d *Directory) Group(ctx context.Context, id string, withMembers bool) (sci
 	if err != nil {
 		return nil, err
 	}
+	if err := d.mayShowRole(ctx, role, withMembers); err != nil {
+		return nil, err
+	}
 	return d.showRole(ctx, role, withMembers)
 }
 
@@ -154,13 +157,19 @@ func (d *Directory) UpdateGroup(ctx context.Context, id string, match scim.Match
 	var role *v1alpha1.ProvisionedRole
 	var done bool
 	var err error
+	edit := func(ctx context.Context, role *v1alpha1.ProvisionedRole) (scim.MemberChange, error) {
+		if err := d.mayShowRole(ctx, role, withMembers); err != nil {
+			return scim.MemberChange{}, err
+		}
+		return d.mutateRole(ctx, role, mutate)
+	}
 	if match == nil {
-		if role, done, err = d.changeMembers(ctx, id, mutate); err != nil {
+		if role, done, err = d.changeMembers(ctx, id, edit); err != nil {
 			return nil, err
 		}
 	}
 	if !done {
-		if role, err = d.updateRole(ctx, id, match, mutate); err != nil {
+		if role, err = d.updateRole(ctx, id, match, edit); err != nil {
 			return nil, err
 		}
 	}
@@ -168,7 +177,10 @@ func (d *Directory) UpdateGroup(ctx context.Context, id string, match scim.Match
 	return d.showRole(ctx, role, withMembers)
 }
 
-// mutateRole returns the change of the members, and makes that of the role.
+// roleEdit returns the change of the members, and makes that of the role.
+type roleEdit = func(context.Context, *v1alpha1.ProvisionedRole) (scim.MemberChange, error)
+
+// mutateRole is a roleEdit.
 func (d *Directory) mutateRole(ctx context.Context, role *v1alpha1.ProvisionedRole, mutate groupMutation) (scim.MemberChange, error) {
 	current, err := roleResource(role)
 	if err != nil {
@@ -184,7 +196,7 @@ func (d *Directory) mutateRole(ctx context.Context, role *v1alpha1.ProvisionedRo
 // changeMembers carries out a request that adds or removes members. It does
 // nothing, or not all, and says that it isn't done when the role has to be
 // written for it.
-func (d *Directory) changeMembers(ctx context.Context, id string, mutate groupMutation) (role *v1alpha1.ProvisionedRole, done bool, err error) {
+func (d *Directory) changeMembers(ctx context.Context, id string, edit roleEdit) (role *v1alpha1.ProvisionedRole, done bool, err error) {
 	release, err := d.locks.share(ctx, roleLock(id))
 	if err != nil {
 		return nil, false, err
@@ -199,7 +211,7 @@ func (d *Directory) changeMembers(ctx context.Context, id string, mutate groupMu
 		return nil, false, err
 	}
 	edited := role.DeepCopy()
-	change, err := d.mutateRole(ctx, edited, mutate)
+	change, err := edit(ctx, edited)
 	if err != nil || change.Reset {
 		return role, false, err
 	}
@@ -217,7 +229,7 @@ func (d *Directory) changeMembers(ctx context.Context, id string, mutate groupMu
 }
 
 // updateRole is UpdateGroup under a lock of its own.
-func (d *Directory) updateRole(ctx context.Context, id string, match scim.Match, mutate groupMutation) (*v1alpha1.ProvisionedRole, error) {
+func (d *Directory) updateRole(ctx context.Context, id string, match scim.Match, edit roleEdit) (*v1alpha1.ProvisionedRole, error) {
 	name := held{locks: &d.locks}
 	defer name.drop()
 	return d.changeRole(ctx, id, func(r *v1alpha1.ProvisionedRole) (scim.MemberChange, error) {
@@ -225,7 +237,7 @@ func (d *Directory) updateRole(ctx context.Context, id string, match scim.Match,
 			return scim.MemberChange{}, err
 		}
 		before := r.Spec.DisplayName
-		change, err := d.mutateRole(ctx, r, mutate)
+		change, err := edit(ctx, r)
 		if err != nil || fold.Equal(before, r.Spec.DisplayName) {
 			return change, err
 		}

@@ -13,36 +13,67 @@ import (
 	"github.com/rollcall-dev/rollcall/scim/order"
 )
 
-var _ = Describe("What a client has stored", func() {
-	It("is asked about before it is decoded for an answer, and only what the answer has", func(ctx SpecContext) {
+var _ = Describe("The memory for an answer", func() {
+	It("is asked for before anything is decoded or written, and for no more than the answer has", func(ctx SpecContext) {
 		d, provider := newDirectory()
 		var ids []string
+		var members []scim.Member
 		for _, name := range []string{"a", "b", "c"} {
 			u, err := d.CreateUser(ctx, scim.Resource{"userName": name + "@" + provider, "title": strings.Repeat("t", 1000)})
 			Expect(err).NotTo(HaveOccurred())
-			ids = append(ids, u.ID())
+			ids, members = append(ids, u.ID()), append(members, scim.Member{ID: u.ID()})
 		}
-		asked := 0
-		may := func(json []byte) error {
-			asked += len(json) / 1000
-			return nil
+		members = append(members, scim.Member{ID: "unknown"})
+		var groups []string
+		for _, name := range []string{"g", "h"} {
+			g, err := d.CreateGroup(ctx, scim.Resource{"displayName": name + "@" + provider}, members)
+			Expect(err).NotTo(HaveOccurred())
+			groups = append(groups, g.ID())
 		}
-		for what, read := range map[string]func(context.Context) error{
-			"a user": func(ctx context.Context) error { _, err := d.User(ctx, ids[0]); return err },
-			"a change of a user": func(ctx context.Context) error {
-				_, err := d.UpdateUser(ctx, ids[0], nil, func(u scim.Resource) (scim.Resource, error) { return u, nil })
+
+		one := order.Window{StartIndex: 1, Count: 1}
+		written := false
+		change := func(ctx context.Context, withMembers bool) error {
+			_, err := d.UpdateGroup(ctx, groups[0], nil, withMembers, func(g scim.Resource, _ scim.CurrentMembers) (scim.Resource, scim.MemberChange, error) {
+				written = true
+				return g, scim.MemberChange{}, nil
+			})
+			return err
+		}
+		for _, tc := range []struct {
+			what              string
+			kilobytes, listed int
+			read              func(context.Context) error
+		}{
+			{"a user", 1, 2, func(ctx context.Context) error { _, err := d.User(ctx, ids[0]); return err }},
+			{"a change of a user", 1, 2, func(ctx context.Context) error {
+				_, err := d.UpdateUser(ctx, ids[0], nil, func(u scim.Resource) (scim.Resource, error) { written = true; return u, nil })
 				return err
-			},
-			"a page of one": func(ctx context.Context) error {
-				_, err := d.Users(ctx, scim.Query{Window: order.Window{StartIndex: 1, Count: 1}})
+			}},
+			{"a page of one user", 1, 2, func(ctx context.Context) error { _, err := d.Users(ctx, scim.Query{Window: one}); return err }},
+			{"a group", 0, 0, func(ctx context.Context) error { _, err := d.Group(ctx, groups[0], false); return err }},
+			{"a group with members", 0, 4, func(ctx context.Context) error { _, err := d.Group(ctx, groups[0], true); return err }},
+			{"a page of one group with members", 0, 4, func(ctx context.Context) error {
+				_, err := d.Groups(ctx, scim.Query{Window: one, WithMembers: true})
 				return err
-			},
+			}},
+			{"a change of a group", 0, 0, func(ctx context.Context) error { return change(ctx, false) }},
+			{"a change of a group that is answered with members", 0, 4, func(ctx context.Context) error { return change(ctx, true) }},
 		} {
-			asked = 0
-			Expect(read(scim.WithMemory(ctx, may))).To(Succeed(), what)
-			Expect(asked).To(Equal(1), what)
+			By(tc.what)
+			var asked []scim.Stored
+			Expect(tc.read(scim.WithMemory(ctx, func(s scim.Stored) error {
+				asked = append(asked, s)
+				return nil
+			}))).To(Succeed())
+			Expect(asked).To(HaveLen(1))
+			Expect(asked[0].Listed).To(Equal(tc.listed))
+			Expect(len(asked[0].JSON) / 1000).To(Equal(tc.kilobytes))
+
 			refused := scim.BadRequest(scim.TooMany, "too much")
-			Expect(read(scim.WithMemory(ctx, func([]byte) error { return refused }))).To(MatchError(refused), what)
+			written = false
+			Expect(tc.read(scim.WithMemory(ctx, func(scim.Stored) error { return refused }))).To(MatchError(refused))
+			Expect(written).To(BeFalse())
 		}
 	})
 })

@@ -22,10 +22,9 @@ import (
 // attribute, or one of several, looks at the users that have it; any other at all
 // users of this provider.
 func (d *Directory) Users(ctx context.Context, q scim.Query) (scim.Page, error) {
-	show := func(u *v1alpha1.ProvisionedUser) (scim.Resource, error) { return d.showUser(ctx, u) }
 	considered := userResource
 	if uses(q.Filter, schema.User, attrGroups) || usesVersion(q.Filter, schema.User) {
-		considered = show
+		considered = func(u *v1alpha1.ProvisionedUser) (scim.Resource, error) { return d.showUser(ctx, u) }
 	}
 	return search(ctx, d.scans, q, kind[*v1alpha1.ProvisionedUser]{
 		rt: schema.User,
@@ -42,7 +41,12 @@ func (d *Directory) Users(ctx context.Context, q scim.Query) (scim.Page, error) 
 		},
 		id:         func(u *v1alpha1.ProvisionedUser) string { return u.Spec.ID },
 		considered: considered,
-		show:       show,
+		show: func(u *v1alpha1.ProvisionedUser) (scim.Resource, error) {
+			if err := mayShowUser(ctx, u); err != nil {
+				return nil, err
+			}
+			return d.showUser(ctx, u)
+		},
 	})
 }
 
@@ -64,6 +68,9 @@ func (d *Directory) Groups(ctx context.Context, q scim.Query) (scim.Page, error)
 		id:         func(r *v1alpha1.ProvisionedRole) string { return r.Spec.ID },
 		considered: considered,
 		show: func(r *v1alpha1.ProvisionedRole) (scim.Resource, error) {
+			if err := d.mayShowRole(ctx, r, q.WithMembers); err != nil {
+				return nil, err
+			}
 			return d.showRole(ctx, r, q.WithMembers)
 		},
 	})
@@ -236,9 +243,6 @@ func search[T client.Object](ctx context.Context, scans *semaphore.Weighted, q s
 	for _, f := range all {
 		// Each may be a group with many members.
 		if err := alive(ctx, 0); err != nil {
-			return scim.Page{}, err
-		}
-		if err := mayShow(ctx, f.object); err != nil {
 			return scim.Page{}, err
 		}
 		r, err := k.show(f.object)

@@ -123,19 +123,19 @@ func (t *Tally) count(u *v1alpha1.ProvisionedUser, by int) {
 	}
 }
 
-// of returns the sum of the members of a role that are users.
-func (t *Tally) of(ctx context.Context, provider, roleID string) (scim.MemberSum, error) {
+// of returns the number and the sum of the members of a role that are users.
+func (t *Tally) of(ctx context.Context, provider, roleID string) (tallied, error) {
 	select {
 	case <-t.synced:
 	case <-ctx.Done():
-		return scim.MemberSum{}, explain(ctx.Err(), "count the members")
+		return tallied{}, explain(ctx.Err(), "count the members")
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if role := t.roles[index.Scoped(provider, roleID)]; role != nil {
-		return role.sum, nil
+		return *role, nil
 	}
-	return scim.MemberSum{}, nil
+	return tallied{}, nil
 }
 
 // await waits until an object that the cache has is counted as it is there, or as

@@ -149,7 +149,7 @@ func (d *Directory) User(ctx context.Context, id string) (scim.Resource, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := mayShow(ctx, u); err != nil {
+	if err := mayShowUser(ctx, u); err != nil {
 		return nil, err
 	}
 	return d.showUser(ctx, u)
@@ -171,7 +171,7 @@ func (d *Directory) UpdateUser(ctx context.Context, id string, match scim.Match,
 	if err != nil {
 		return nil, err
 	}
-	if err := mayShow(ctx, u); err != nil {
+	if err := mayShowUser(ctx, u); err != nil {
 		return nil, err
 	}
 	name := held{locks: &d.locks}

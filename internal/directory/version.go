@@ -36,10 +36,11 @@ func check(match scim.Match, resourceType, id string, shown func() (scim.Resourc
 
 // memberSum stands for a group's members, and costs less than they do.
 func (d *Directory) memberSum(ctx context.Context, role *v1alpha1.ProvisionedRole) (*scim.MemberSum, error) {
-	sum, err := d.tally.of(ctx, d.provider, role.Spec.ID)
+	users, err := d.tally.of(ctx, d.provider, role.Spec.ID)
 	if err != nil {
 		return nil, err
 	}
+	sum := users.sum
 	for i, id := range role.Spec.UnresolvedMembers {
 		if err := alive(ctx, i); err != nil {
 			return nil, err

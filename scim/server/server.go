@@ -144,7 +144,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	defer h.release(x)
-	ctx = scim.WithMemory(ctx, func(json []byte) error { return h.mayDecode(x, json) })
+	ctx = scim.WithMemory(ctx, func(s scim.Stored) error { return h.mayShow(x, s) })
 	ctx, audited := h.audited(ctx, x, start)
 	res, err := h.guard(ctx, x)
 	if err != nil {

@@ -65,12 +65,12 @@ func (h *handler) leave(x *exchange) {
 // sent, which takes some until then.
 func (h *handler) release(x *exchange) { h.bodies.give(x.provider, x.memory) }
 
-// mayDecode counts memory for what an answer will show: decoded, and as JSON for each
+// mayShow counts memory for what an answer will show: decoded, and as JSON for each
 // resource and for all.
-func (h *handler) mayDecode(x *exchange, json []byte) error {
-	n := weigh(json) + 4*int64(len(json))
+func (h *handler) mayShow(x *exchange, s scim.Stored) error {
+	n := weigh(s.JSON) + 4*int64(len(s.JSON)) + listedWeight*int64(s.Listed)
 	if x.memory+n > h.bodies.most {
-		return scim.BadRequest(scim.TooMany, "the answer would be too large: ask for fewer resources at once, by count")
+		return scim.BadRequest(scim.TooMany, "the answer would be too large: ask for fewer resources at once, by count, or with excludedAttributes=members")
 	}
 	return h.occupy(x, n)
 }
@@ -121,6 +121,10 @@ const (
 	containerWeight = 64
 	valueWeight     = 48
 )
+
+// listedWeight is what a member of a group, or a group of a user, takes in an answer, in
+// bytes: as the directory gives it, as it is shown with its $ref, and as JSON.
+const listedWeight = 1200
 
 // weigh returns how much memory JSON takes when it is decoded, beside its texts.
 func weigh(data []byte) int64 {

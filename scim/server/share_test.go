@@ -79,9 +79,9 @@ func TestOneProviderLeavesRoomForOthers(t *testing.T) {
 		entered, gate := make(chan struct{}, 8), make(chan struct{})
 		leave := sync.OnceFunc(func() { close(gate) })
 		t.Cleanup(leave)
-		size := 7 << 10
+		stored := scim.Stored{JSON: []byte(strings.Repeat(" ", 7<<10))}
 		s.serveUser(func(ctx context.Context) (scim.Resource, error) {
-			if err := scim.MayDecode(ctx, []byte(strings.Repeat(" ", size))); err != nil {
+			if err := scim.MayShow(ctx, stored); err != nil {
 				return nil, err
 			}
 			entered <- struct{}{}
@@ -98,8 +98,9 @@ func TestOneProviderLeavesRoomForOthers(t *testing.T) {
 			t.Errorf("status %d: want 200", status)
 		}
 		s.do("GET", "/Users/x", "").want(200)
-		size = 16 << 10
-		s.do("GET", "/Users/x", "").wantError(400, "tooMany")
+		for _, stored = range []scim.Stored{{JSON: []byte(strings.Repeat(" ", 16<<10))}, {Listed: 100}} {
+			s.do("GET", "/Users/x", "").wantError(400, "tooMany")
+		}
 	})
 
 	t.Run("a body that would never fit", func(t *testing.T) {
