@@ -48,9 +48,10 @@ type Lease struct {
 	renewed time.Time
 	// led says that this replica has held the lease.
 	led bool
-	// lost is closed when somebody else holds it after that.
-	lost     chan struct{}
-	loseOnce sync.Once
+	// overtaken says that it has lost it after that, which closes lost: it never leads
+	// again.
+	overtaken bool
+	lost      chan struct{}
 }
 
 // NewLease makes the lease of a replica that others reach under address, a
@@ -117,17 +118,33 @@ func (l *Lease) Update(ctx context.Context, record resourcelock.LeaderElectionRe
 
 func (l *Lease) write(ctx context.Context, record resourcelock.LeaderElectionRecord, do func(context.Context, resourcelock.LeaderElectionRecord) error) error {
 	begun := l.now()
-	if record.HolderIdentity != l.Identity() {
-		// Whoever waits for the lease may have it before we hear that it is given back.
-		l.mu.Lock()
-		l.renewed = time.Time{}
-		l.mu.Unlock()
+	if err := l.prepare(record.HolderIdentity == l.Identity()); err != nil {
+		return err
 	}
 	err := do(ctx, record)
 	if err == nil {
 		l.note(record, begun)
 	}
 	return err
+}
+
+// prepare allows for a write that takes the lease, or keeps it, or gives it back.
+func (l *Lease) prepare(mine bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case mine && l.overtaken:
+		// What it knows may be from before the one that came between, and its process ends.
+		return ErrNotLeading
+	case !mine && l.holder != l.Identity():
+		// The election gives back what it has last renewed: since it was frozen, that may
+		// be somebody else's, who would lead on while others take it.
+		return ErrNotLeading
+	case !mine:
+		// Whoever waits for the lease may have it before we hear that it is given back.
+		l.renewed = time.Time{}
+	}
+	return nil
 }
 
 // note remembers what the lease says; renewed is zero unless we wrote it.
@@ -142,8 +159,9 @@ func (l *Lease) note(record resourcelock.LeaderElectionRecord, renewed time.Time
 	switch {
 	case l.holder != l.Identity():
 		l.renewed = time.Time{}
-		if l.led {
-			l.loseOnce.Do(func() { close(l.lost) })
+		if l.led && !l.overtaken {
+			l.overtaken = true
+			close(l.lost)
 		}
 	case !renewed.IsZero():
 		l.renewed, l.led = renewed, true
@@ -157,8 +175,8 @@ func (l *Lease) Leads() bool {
 	return l.leads()
 }
 
-// Overtaken is closed when this replica has led and somebody else does. The election
-// itself would go on trying for RenewDeadline.
+// Overtaken is closed when this replica has led and somebody else does, or has done since.
+// The election itself would go on trying for RenewDeadline.
 func (l *Lease) Overtaken() <-chan struct{} { return l.lost }
 
 // Lost says that this replica has led and does no longer. Its process ends.

@@ -162,6 +162,47 @@ func TestALeaseIsGivenBackBeforeOthersKnow(t *testing.T) {
 	}
 }
 
+// The election gives back what it last knew to be its own, which may be somebody else's by
+// then: who would lead on for its term, while others take the lease.
+func TestALeaseOfSomebodyElseIsNotGivenBack(t *testing.T) {
+	t.Parallel()
+	shared := &lock{}
+	a, b := LeaseOn(&replica{shared, "a:1_x"}, time.Now), LeaseOn(&replica{shared, "b:1_x"}, time.Now)
+	hold(t, a)
+	hold(t, b)
+	if _, _, err := a.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Update(t.Context(), resourcelock.LeaderElectionRecord{}); !errors.Is(err, ErrNotLeading) {
+		t.Errorf("gives back what is not its own: %v", err)
+	}
+	if shared.record.HolderIdentity != b.Identity() {
+		t.Errorf("%q holds the lease", shared.record.HolderIdentity)
+	}
+}
+
+// Requests that it was at when it froze go on with what was true before somebody else
+// led, whether or not that one still does.
+func TestWhoWasOvertakenNeverLeadsAgain(t *testing.T) {
+	t.Parallel()
+	shared := &lock{}
+	a, b := LeaseOn(&replica{shared, "a:1_x"}, time.Now), LeaseOn(&replica{shared, "b:1_x"}, time.Now)
+	hold(t, a)
+	hold(t, b)
+	if err := b.Update(t.Context(), resourcelock.LeaderElectionRecord{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Update(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: a.Identity()}); !errors.Is(err, ErrNotLeading) {
+		t.Errorf("takes the lease: %v", err)
+	}
+	if a.Leads() {
+		t.Error("leads again")
+	}
+}
+
 func TestAFailedRenewalExtendsNothing(t *testing.T) {
 	t.Parallel()
 	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
