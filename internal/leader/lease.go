@@ -99,9 +99,10 @@ func (l *Lease) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []
 	// The election counts from when raw has changed, which gives the time of a renewal in
 	// seconds: it would count from an older one, and end before its holder's term.
 	raw = record.RenewTime.AppendFormat(raw, time.RFC3339Nano)
-	// It waits for the holder's term. A lease that was given back lasts a second.
-	if after := int(succession / time.Second); record.LeaseDurationSeconds > after {
-		record.LeaseDurationSeconds -= after
+	// It waits for the holder's term. Who holds the lease by other times, such as another
+	// version, may lead to the end of it.
+	if record.LeaseDurationSeconds == int(Duration/time.Second) {
+		record.LeaseDurationSeconds = int(term / time.Second)
 	}
 	return record, raw, nil
 }

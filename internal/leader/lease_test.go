@@ -162,6 +162,22 @@ func TestALeaseIsGivenBackBeforeOthersKnow(t *testing.T) {
 	}
 }
 
+// ADR 0016: replicas wait for ten of the thirteen seconds of each other's lease, and to
+// the end of one that lasts longer or shorter: its holder may lead as long.
+func TestOneWaitsForTheTermOfItsHolder(t *testing.T) {
+	t.Parallel()
+	for lasts, waits := range map[int]int{13: 10, 12: 12, 15: 15, 1: 1} {
+		shared := &lock{record: resourcelock.LeaderElectionRecord{HolderIdentity: "b:1_x", LeaseDurationSeconds: lasts}}
+		record, _, err := LeaseOn(&replica{shared, "a:1_x"}, time.Now).Get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if record.LeaseDurationSeconds != waits {
+			t.Errorf("waits for %d s of a lease of %d", record.LeaseDurationSeconds, lasts)
+		}
+	}
+}
+
 // The election gives back what it last knew to be its own, which may be somebody else's by
 // then: who would lead on for its term, while others take the lease.
 func TestALeaseOfSomebodyElseIsNotGivenBack(t *testing.T) {
