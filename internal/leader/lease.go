@@ -25,8 +25,13 @@ const (
 	// more, and another replica may take it, which has to look until it has seen the last
 	// renewal, to look again at the right moment, and to catch up.
 	succession = 3 * time.Second
-	// term is how long its holder leads.
-	term          = Duration - succession
+	// waited is how long others wait: from when they have seen a renewal on.
+	waited = Duration - succession
+	// drift is how far two clocks may come apart in that time. One that is being set right
+	// runs slower or faster by a thousandth at most.
+	drift = waited / 500
+	// term is how long its holder leads: from when it began the renewal on.
+	term          = waited - drift
 	RenewDeadline = 8 * time.Second
 	RetryPeriod   = 400 * time.Millisecond
 )
@@ -99,10 +104,10 @@ func (l *Lease) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []
 	// The election counts from when raw has changed, which gives the time of a renewal in
 	// seconds: it would count from an older one, and end before its holder's term.
 	raw = record.RenewTime.AppendFormat(raw, time.RFC3339Nano)
-	// It waits for the holder's term. Who holds the lease by other times, such as another
+	// It need not wait to the end of ours. Who holds the lease by other times, such as another
 	// version, may lead to the end of it.
 	if record.LeaseDurationSeconds == int(Duration/time.Second) {
-		record.LeaseDurationSeconds = int(term / time.Second)
+		record.LeaseDurationSeconds = int(waited / time.Second)
 	}
 	return record, raw, nil
 }

@@ -219,6 +219,19 @@ func TestWhoWasOvertakenNeverLeadsAgain(t *testing.T) {
 	}
 }
 
+// A clock that is being set right runs slower or faster by up to a thousandth.
+func TestALeaderEndsBeforeAFasterClockHasItsTermOver(t *testing.T) {
+	t.Parallel()
+	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	l := LeaseOn(&replica{&lock{}, "a:1_x"}, clock.now)
+	hold(t, l)
+	over := waited * 1000 / 1001    // when who waits, by the faster clock, takes the lease
+	clock.advance(over - over/1000) // by the slower one
+	if l.Leads() {
+		t.Error("leads when somebody else may")
+	}
+}
+
 func TestAFailedRenewalExtendsNothing(t *testing.T) {
 	t.Parallel()
 	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
