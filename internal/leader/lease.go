@@ -74,7 +74,7 @@ func NewLease(config *rest.Config, namespace, name, address string) (*Lease, err
 	if err != nil {
 		return nil, fmt.Errorf("make the lock of the leader election: %w", err)
 	}
-	return LeaseOn(lock, time.Now), nil
+	return LeaseOn(lock, boottime), nil
 }
 
 // LeaseOn makes the lease of a replica that holds a lock, by a clock.
@@ -214,9 +214,9 @@ func (l *Lease) other() (holder string, until <-chan struct{}) {
 	return l.holder, l.changed
 }
 
-// Heard is when the API server last said who leads; zero for never.
-func (l *Lease) Heard() time.Time {
+// Silent is for how long the API server has not said who leads; for ever, if it never has.
+func (l *Lease) Silent() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.heard
+	return l.now().Sub(l.heard)
 }
