@@ -132,7 +132,8 @@ func (c *candidate) stand(ctx context.Context) {
 	})
 }
 
-// election is one that replicas of different ways take part in; the first wins.
+// election is one that replicas of different ways take part in; the first wins. How long
+// client-go pauses is chance, so rapid calls a failure flaky that it doesn't see again.
 type election []time.Duration
 
 // watch says what was wrong, as look does each millisecond; time is that of a synctest
