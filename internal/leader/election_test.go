@@ -50,32 +50,42 @@ type remote struct {
 	seen resourcelock.LeaderElectionRecord
 
 	mu sync.Mutex
-	// thawed is closed unless the replica is frozen.
-	thawed chan struct{}
+	// frozen is until when the replica is.
+	frozen time.Time
 }
 
-// freeze stops the replica. What it has sent arrives.
-func (r *remote) freeze() (thaw func()) {
+// freeze stops the replica for a while. What it has sent arrives.
+func (r *remote) freeze(lasting time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	thawed := make(chan struct{})
-	r.thawed = thawed
-	return func() { close(thawed) }
+	if thaws := time.Now().Add(lasting); thaws.After(r.frozen) {
+		r.frozen = thaws
+	}
 }
 
-func (r *remote) run() {
-	r.mu.Lock()
-	thawed := r.thawed
-	r.mu.Unlock()
-	<-thawed
+// run returns when the replica is not frozen. Its deadlines come nearer meanwhile.
+func (r *remote) run(ctx context.Context) error {
+	for {
+		r.mu.Lock()
+		left := time.Until(r.frozen)
+		r.mu.Unlock()
+		if left <= 0 {
+			return ctx.Err()
+		}
+		time.Sleep(left)
+	}
 }
 
-func (r *remote) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
-	r.run()
+func (r *remote) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	if err := r.run(ctx); err != nil {
+		return nil, nil, err
+	}
 	time.Sleep(r.way)
 	record := r.get()
 	time.Sleep(r.way)
-	r.run()
+	if err := r.run(ctx); err != nil {
+		return nil, nil, err
+	}
 	r.seen = record
 	raw, err := json.Marshal(record) // as client-go's lock of a Lease does
 	return &record, raw, err
@@ -85,16 +95,18 @@ func (r *remote) Create(ctx context.Context, record resourcelock.LeaderElectionR
 	return r.Update(ctx, record)
 }
 
-func (r *remote) Update(_ context.Context, record resourcelock.LeaderElectionRecord) error {
-	r.run()
+func (r *remote) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	if err := r.run(ctx); err != nil {
+		return err
+	}
 	time.Sleep(r.way)
 	err := r.put(r.seen, record)
 	time.Sleep(r.way)
-	r.run()
-	if err == nil {
-		r.seen = record
+	if err := errors.Join(err, r.run(ctx)); err != nil {
+		return err
 	}
-	return err
+	r.seen = record
+	return nil
 }
 
 func (r *remote) RecordEvent(string) {}
@@ -108,76 +120,133 @@ type candidate struct {
 }
 
 func newCandidate(s *store, identity string, way time.Duration) *candidate {
-	running := make(chan struct{})
-	close(running)
-	r := &remote{store: s, identity: identity, way: way, thawed: running}
+	r := &remote{store: s, identity: identity, way: way}
 	return &candidate{r, LeaseOn(r, time.Now)}
 }
 
-// stand takes part, by client-go's rules, until ctx ends.
+// stand takes part, by client-go's rules and as the manager has it, until ctx ends.
 func (c *candidate) stand(ctx context.Context) {
 	leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
-		Lock: c.Lease, LeaseDuration: Duration, RenewDeadline: RenewDeadline, RetryPeriod: RetryPeriod,
+		Lock: c.Lease, LeaseDuration: Duration, RenewDeadline: RenewDeadline, RetryPeriod: RetryPeriod, ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{OnStartedLeading: func(context.Context) {}, OnStoppedLeading: func() {}},
 	})
 }
 
-// freezing is an election whose leader freezes.
-type freezing struct {
-	ways          [2]time.Duration
-	after, thawed time.Duration
-}
+// election is one that replicas of different ways take part in; the first wins. How long
+// client-go pauses is chance, so rapid calls a failure flaky that it doesn't see again.
+type election []time.Duration
 
-// run says what was wrong; time is that of a synctest bubble.
-func (f freezing) run() error {
-	// catchUp is what is left of the lease, at least, for a new leader to catch up in.
-	const catchUp, tick = time.Second, time.Millisecond
+// watch says what was wrong, as look does each millisecond; time is that of a synctest
+// bubble. begin is called when the first one leads, and may freeze replicas.
+func (e election) watch(lasting time.Duration, begin func([]*candidate), look func(since time.Duration, leading []int) error) error {
 	var standing sync.WaitGroup
 	defer standing.Wait()
 	ctx, cancel := context.WithCancel(klog.NewContext(context.Background(), logr.Discard()))
 	defer cancel()
 	shared := &store{}
-	first, second := newCandidate(shared, "10.0.0.1:8080_a", f.ways[0]), newCandidate(shared, "10.0.0.2:8080_b", f.ways[1])
-	standing.Go(func() { first.stand(ctx) })
-	time.Sleep(time.Second)
-	standing.Go(func() { second.stand(ctx) })
-	time.Sleep(f.after)
-	if !first.Leads() {
-		return errors.New("the first one doesn't lead")
+	var replicas []*candidate
+	for i, way := range e {
+		c := newCandidate(shared, fmt.Sprintf("10.0.0.%d:8080_a", i), way)
+		replicas = append(replicas, c)
+		standing.Go(func() { c.stand(ctx) })
+		time.Sleep(time.Second)
 	}
-	frozen := time.Now()
-	time.AfterFunc(f.thawed, first.freeze())
-	var replaced time.Duration
-	for time.Since(frozen) < 2*Duration {
-		if first.Leads() && second.Leads() {
-			return fmt.Errorf("both lead after %s", time.Since(frozen))
+	begin(replicas)
+	for begun := time.Now(); time.Since(begun) < lasting; time.Sleep(time.Millisecond) {
+		var leading []int
+		for i, c := range replicas {
+			if c.Leads() {
+				leading = append(leading, i)
+			}
 		}
-		if replaced == 0 && second.Leads() {
-			replaced = time.Since(frozen)
+		if len(leading) > 1 {
+			return fmt.Errorf("%v lead after %s", leading, time.Since(begun))
 		}
-		time.Sleep(tick)
-	}
-	if latest := Duration - catchUp; f.thawed > latest && (replaced == 0 || replaced > latest) {
-		return fmt.Errorf("the frozen leader was replaced after %s, and should have been after %s", replaced, latest)
+		if err := look(time.Since(begun), leading); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
+func drawMilliseconds(r *rapid.T, most int, what string) time.Duration {
+	return time.Duration(rapid.IntRange(0, most).Draw(r, what)) * time.Millisecond
+}
+
+// freezing is an election whose leader freezes.
+type freezing struct {
+	election
+	after, lasting time.Duration
+}
+
+// run says what was wrong.
+func (f freezing) run() error {
+	// catchUp is what is left of the lease, at least, for a new leader to catch up in.
+	const catchUp = time.Second
+	next := 0
+	return f.watch(f.after+2*Duration, func(replicas []*candidate) {
+		time.AfterFunc(f.after, func() { replicas[0].freeze(f.lasting) })
+	}, func(since time.Duration, leading []int) error {
+		switch latest := f.after + Duration - catchUp; {
+		case len(leading) > 0:
+			if next != 0 && next != leading[0] {
+				return fmt.Errorf("%d leads after %s, and %d did", leading[0], since, next)
+			}
+			next = leading[0]
+		case next != 0:
+			return fmt.Errorf("%d, who came next, leads no more after %s", next, since)
+		case since < f.after:
+			return errors.New("the first one doesn't lead")
+		case since > latest && f.lasting > Duration:
+			return fmt.Errorf("nobody leads after %s", since)
+		}
+		return nil
+	})
+}
+
 // ADR 0016: whatever a leader is at when it freezes, another one leads while there is
-// time left of the lease to catch up in, and they never lead both.
+// time left of the lease to catch up in, they never lead both, and that one leads on when
+// the first one thaws.
 func TestAFrozenLeaderIsReplacedWithinItsLease(t *testing.T) {
 	t.Parallel()
-	milliseconds := func(r *rapid.T, most int, what string) time.Duration {
-		return time.Duration(rapid.IntRange(0, most).Draw(r, what)) * time.Millisecond
-	}
 	rapid.Check(t, func(r *rapid.T) {
 		f := freezing{
-			ways:   [2]time.Duration{milliseconds(r, 20, "the leader's way"), milliseconds(r, 20, "the other's way")},
-			after:  milliseconds(r, 2000, "freezes after"),
-			thawed: milliseconds(r, 20000, "thaws after"),
+			election: election{drawMilliseconds(r, 20, "the leader's way"), drawMilliseconds(r, 20, "another one's way")},
+			after:    drawMilliseconds(r, 2000, "freezes after"),
+			lasting:  drawMilliseconds(r, 20000, "thaws after"),
 		}
 		var err error
 		synctest.Test(t, func(*testing.T) { err = f.run() })
+		if err != nil {
+			r.Fatal(err)
+		}
+	})
+}
+
+// Whoever freezes, again and again, in front of whom: no two lead at a time.
+func TestTwoNeverLead(t *testing.T) {
+	t.Parallel()
+	type freeze struct {
+		replica        int
+		after, lasting time.Duration
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		e := election{drawMilliseconds(r, 100, "a way"), drawMilliseconds(r, 100, "a way"), drawMilliseconds(r, 100, "a way")}
+		var freezes []freeze
+		lasting := Duration
+		for range rapid.IntRange(1, 5).Draw(r, "freezes") {
+			lasting += drawMilliseconds(r, 6000, "pause")
+			f := freeze{rapid.IntRange(0, len(e)-1).Draw(r, "who freezes"), lasting - Duration, drawMilliseconds(r, 20000, "for")}
+			freezes = append(freezes, f)
+		}
+		var err error
+		synctest.Test(t, func(*testing.T) {
+			err = e.watch(lasting+Duration, func(replicas []*candidate) {
+				for _, f := range freezes {
+					time.AfterFunc(f.after, func() { replicas[f.replica].freeze(f.lasting) })
+				}
+			}, func(time.Duration, []int) error { return nil })
+		})
 		if err != nil {
 			r.Fatal(err)
 		}

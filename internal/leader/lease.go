@@ -25,8 +25,13 @@ const (
 	// more, and another replica may take it, which has to look until it has seen the last
 	// renewal, to look again at the right moment, and to catch up.
 	succession = 3 * time.Second
-	// term is how long its holder leads.
-	term          = Duration - succession
+	// waited is how long others wait: from when they have seen a renewal on.
+	waited = Duration - succession
+	// drift is how far two clocks may come apart in that time. One that is being set right
+	// runs slower or faster by a thousandth at most.
+	drift = waited / 500
+	// term is how long its holder leads: from when it began the renewal on.
+	term          = waited - drift
 	RenewDeadline = 8 * time.Second
 	RetryPeriod   = 400 * time.Millisecond
 )
@@ -48,9 +53,10 @@ type Lease struct {
 	renewed time.Time
 	// led says that this replica has held the lease.
 	led bool
-	// lost is closed when somebody else holds it after that.
-	lost     chan struct{}
-	loseOnce sync.Once
+	// overtaken says that it has lost it after that, which closes lost: it never leads
+	// again.
+	overtaken bool
+	lost      chan struct{}
 }
 
 // NewLease makes the lease of a replica that others reach under address, a
@@ -68,7 +74,7 @@ func NewLease(config *rest.Config, namespace, name, address string) (*Lease, err
 	if err != nil {
 		return nil, fmt.Errorf("make the lock of the leader election: %w", err)
 	}
-	return LeaseOn(lock, time.Now), nil
+	return LeaseOn(lock, boottime), nil
 }
 
 // LeaseOn makes the lease of a replica that holds a lock, by a clock.
@@ -98,9 +104,10 @@ func (l *Lease) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []
 	// The election counts from when raw has changed, which gives the time of a renewal in
 	// seconds: it would count from an older one, and end before its holder's term.
 	raw = record.RenewTime.AppendFormat(raw, time.RFC3339Nano)
-	// It waits for the holder's term. A lease that was given back lasts a second.
-	if after := int(succession / time.Second); record.LeaseDurationSeconds > after {
-		record.LeaseDurationSeconds -= after
+	// It need not wait to the end of ours. Who holds the lease by other times, such as another
+	// version, may lead to the end of it.
+	if record.LeaseDurationSeconds == int(Duration/time.Second) {
+		record.LeaseDurationSeconds = int(waited / time.Second)
 	}
 	return record, raw, nil
 }
@@ -117,17 +124,33 @@ func (l *Lease) Update(ctx context.Context, record resourcelock.LeaderElectionRe
 
 func (l *Lease) write(ctx context.Context, record resourcelock.LeaderElectionRecord, do func(context.Context, resourcelock.LeaderElectionRecord) error) error {
 	begun := l.now()
-	if record.HolderIdentity != l.Identity() {
-		// Whoever waits for the lease may have it before we hear that it is given back.
-		l.mu.Lock()
-		l.renewed = time.Time{}
-		l.mu.Unlock()
+	if err := l.prepare(record.HolderIdentity == l.Identity()); err != nil {
+		return err
 	}
 	err := do(ctx, record)
 	if err == nil {
 		l.note(record, begun)
 	}
 	return err
+}
+
+// prepare allows for a write that takes the lease, or keeps it, or gives it back.
+func (l *Lease) prepare(mine bool) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case mine && l.overtaken:
+		// What it knows may be from before the one that came between, and its process ends.
+		return ErrNotLeading
+	case !mine && l.holder != l.Identity():
+		// The election gives back what it has last renewed: since it was frozen, that may
+		// be somebody else's, who would lead on while others take it.
+		return ErrNotLeading
+	case !mine:
+		// Whoever waits for the lease may have it before we hear that it is given back.
+		l.renewed = time.Time{}
+	}
+	return nil
 }
 
 // note remembers what the lease says; renewed is zero unless we wrote it.
@@ -142,8 +165,9 @@ func (l *Lease) note(record resourcelock.LeaderElectionRecord, renewed time.Time
 	switch {
 	case l.holder != l.Identity():
 		l.renewed = time.Time{}
-		if l.led {
-			l.loseOnce.Do(func() { close(l.lost) })
+		if l.led && !l.overtaken {
+			l.overtaken = true
+			close(l.lost)
 		}
 	case !renewed.IsZero():
 		l.renewed, l.led = renewed, true
@@ -157,8 +181,8 @@ func (l *Lease) Leads() bool {
 	return l.leads()
 }
 
-// Overtaken is closed when this replica has led and somebody else does. The election
-// itself would go on trying for RenewDeadline.
+// Overtaken is closed when this replica has led and somebody else does, or has done since.
+// The election itself would go on trying for RenewDeadline.
 func (l *Lease) Overtaken() <-chan struct{} { return l.lost }
 
 // Lost says that this replica has led and does no longer. Its process ends.
@@ -190,9 +214,9 @@ func (l *Lease) other() (holder string, until <-chan struct{}) {
 	return l.holder, l.changed
 }
 
-// Heard is when the API server last said who leads; zero for never.
-func (l *Lease) Heard() time.Time {
+// Silent is for how long the API server has not said who leads; for ever, if it never has.
+func (l *Lease) Silent() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.heard
+	return l.now().Sub(l.heard)
 }

@@ -123,8 +123,9 @@ func TestLease(t *testing.T) {
 	see(a)
 	expect("who gave it back", b, false, "")
 	expect("nobody leads", a, false, "")
-	if !a.Heard().Equal(clock.t) {
-		t.Errorf("Heard = %s", a.Heard())
+	clock.advance(time.Second)
+	if a.Silent() != time.Second {
+		t.Errorf("Silent = %s", a.Silent())
 	}
 }
 
@@ -159,6 +160,76 @@ func TestALeaseIsGivenBackBeforeOthersKnow(t *testing.T) {
 	}
 	if leads {
 		t.Error("leads while the lease is given back")
+	}
+}
+
+// ADR 0016: replicas wait for ten of the thirteen seconds of each other's lease, and to
+// the end of one that lasts longer or shorter: its holder may lead as long.
+func TestOneWaitsForTheTermOfItsHolder(t *testing.T) {
+	t.Parallel()
+	for lasts, waits := range map[int]int{13: 10, 12: 12, 15: 15, 1: 1} {
+		shared := &lock{record: resourcelock.LeaderElectionRecord{HolderIdentity: "b:1_x", LeaseDurationSeconds: lasts}}
+		record, _, err := LeaseOn(&replica{shared, "a:1_x"}, time.Now).Get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if record.LeaseDurationSeconds != waits {
+			t.Errorf("waits for %d s of a lease of %d", record.LeaseDurationSeconds, lasts)
+		}
+	}
+}
+
+// The election gives back what it last knew to be its own, which may be somebody else's by
+// then: who would lead on for its term, while others take the lease.
+func TestALeaseOfSomebodyElseIsNotGivenBack(t *testing.T) {
+	t.Parallel()
+	shared := &lock{}
+	a, b := LeaseOn(&replica{shared, "a:1_x"}, time.Now), LeaseOn(&replica{shared, "b:1_x"}, time.Now)
+	hold(t, a)
+	hold(t, b)
+	if _, _, err := a.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Update(t.Context(), resourcelock.LeaderElectionRecord{}); !errors.Is(err, ErrNotLeading) {
+		t.Errorf("gives back what is not its own: %v", err)
+	}
+	if shared.record.HolderIdentity != b.Identity() {
+		t.Errorf("%q holds the lease", shared.record.HolderIdentity)
+	}
+}
+
+// Requests that it was at when it froze go on with what was true before somebody else
+// led, whether or not that one still does.
+func TestWhoWasOvertakenNeverLeadsAgain(t *testing.T) {
+	t.Parallel()
+	shared := &lock{}
+	a, b := LeaseOn(&replica{shared, "a:1_x"}, time.Now), LeaseOn(&replica{shared, "b:1_x"}, time.Now)
+	hold(t, a)
+	hold(t, b)
+	if err := b.Update(t.Context(), resourcelock.LeaderElectionRecord{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Update(t.Context(), resourcelock.LeaderElectionRecord{HolderIdentity: a.Identity()}); !errors.Is(err, ErrNotLeading) {
+		t.Errorf("takes the lease: %v", err)
+	}
+	if a.Leads() {
+		t.Error("leads again")
+	}
+}
+
+// A clock that is being set right runs slower or faster by up to a thousandth.
+func TestALeaderEndsBeforeAFasterClockHasItsTermOver(t *testing.T) {
+	t.Parallel()
+	clock := &testClock{t: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	l := LeaseOn(&replica{&lock{}, "a:1_x"}, clock.now)
+	hold(t, l)
+	over := waited * 1000 / 1001    // when who waits, by the faster clock, takes the lease
+	clock.advance(over - over/1000) // by the slower one
+	if l.Leads() {
+		t.Error("leads when somebody else may")
 	}
 }
 

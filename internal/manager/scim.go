@@ -143,7 +143,7 @@ func (s *scimServer) ready(r *http.Request) error {
 		return errors.New("this replica is getting ready to answer")
 	case s.lease.Lost():
 		return errors.New("this replica has led and does no longer: its process ends")
-	case s.now().Sub(s.lease.Heard()) > silence:
+	case s.lease.Silent() > silence:
 		return fmt.Errorf("the API server has not said for %s which replica leads", silence)
 	}
 	err := s.reach(r.Context())

@@ -52,24 +52,33 @@ func (t *takeover) NeedLeaderElection() bool { return true }
 // Start implements manager.Runnable.
 func (t *takeover) Start(ctx context.Context) error {
 	begin := time.Now()
-	t.catchUpAll(ctx)
-	if ctx.Err() != nil {
-		return nil // the manager stops
-	}
-	log.FromContext(ctx).Info("Answering SCIM requests", "after", time.Since(begin).String())
-	t.front.SetReady(true)
-	defer t.front.SetReady(false)
 	var overtaken <-chan struct{} // never, without others
 	if t.lease != nil {
 		overtaken = t.lease.Overtaken()
 	}
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-overtaken:
-		return errors.New("another replica leads: this one was frozen, or cut off from the API server")
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-overtaken:
+			cancel(errOvertaken)
+		}
+	}()
+	t.catchUpAll(ctx)
+	if ctx.Err() == nil {
+		log.FromContext(ctx).Info("Answering SCIM requests", "after", time.Since(begin).String())
+		t.front.SetReady(true)
+		defer t.front.SetReady(false)
+		<-ctx.Done()
 	}
+	if err := context.Cause(ctx); errors.Is(err, errOvertaken) {
+		return err
+	}
+	return nil // the manager stops
 }
+
+var errOvertaken = errors.New("another replica leads: this one was frozen, or cut off from the API server")
 
 // catchUpAll tries until it is done, or the manager stops.
 func (t *takeover) catchUpAll(ctx context.Context) {
