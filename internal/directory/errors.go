@@ -59,6 +59,10 @@ func explain(err error, action string, args ...any) error {
 	return scim.Unavailable(after, cause)
 }
 
+// unchecked is what the API server adds to the causes of an object that is invalid
+// already. It tells a client nothing.
+const unchecked = "some validation rules were not checked"
+
 // invalid says which values the API server refused.
 func invalid(status metav1.Status) string {
 	if status.Details == nil || len(status.Details.Causes) == 0 {
@@ -67,6 +71,9 @@ func invalid(status metav1.Status) string {
 	problems := make([]string, 0, len(status.Details.Causes))
 	for _, c := range status.Details.Causes {
 		field := strings.TrimPrefix(strings.TrimPrefix(c.Field, "spec"), ".")
+		if len(status.Details.Causes) > 1 && strings.Contains(c.Message, unchecked) {
+			continue
+		}
 		if field == "" || field == "<nil>" {
 			problems = append(problems, c.Message)
 			continue

@@ -267,6 +267,7 @@ var _ = Describe("A user", func() {
 	It("is refused with the name of the value that is too long", func(ctx SpecContext) {
 		_, err := d.CreateUser(ctx, scim.Resource{"userName": strings.Repeat("x", 1025)})
 		Expect(err).To(beSCIM(http.StatusBadRequest, scim.InvalidValue, "userName: Too long"))
+		Expect(err).NotTo(HaveField("Detail", ContainSubstring("validation")), "what else the API server has to say")
 		id := createUser(ctx, d, unique("alice")).ID()
 		_, err = d.UpdateUser(ctx, id, nil, set("displayName", strings.Repeat("x", 1025)))
 		Expect(err).To(beSCIM(http.StatusBadRequest, scim.InvalidValue, "displayName: Too long"))
