@@ -63,7 +63,8 @@ bench-scim: ## Measure the protocol alone: parsing, matching, merging, and a req
 ##@ Test
 
 .PHONY: test
-test: test-unit test-alerts controlplane ## Run all tests, those against a real control plane one package at a time.
+test: test-alerts controlplane ## Run all tests, those against a real control plane one package at a time.
+	@go test $(TESTFLAGS) $$(go list ./... | grep -vxF "$$(go list -tags integration $(INTEGRATION))")
 	@assets=$$(go run ./hack/controlplane --with kube-controller-manager,kubectl --print-path) && \
 		KUBEBUILDER_ASSETS=$$assets go test -tags integration -p 1 -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(INTEGRATION)
 

@@ -21,89 +21,112 @@ import (
 	"github.com/rollcall-dev/rollcall/test/verdict"
 )
 
-var _ = Describe("An identity provider that is deleted", func() {
-	var (
-		w        *world
-		ann, ben verdict.Question
-		a        administrator
-	)
-	BeforeEach(func(ctx SpecContext) {
-		a = newAdministrator(ctx)
-		w = newWorld(ctx, entra.Options{})
-		w.addPeople("ann", "ben", "cho")
-		Expect(w.tenant.Assign(w.upn("ann"), w.upn("ben"), w.upn("cho"))).To(Succeed())
-		w.addGroup("Engineers", w.upn("ann"), w.upn("cho"))
-		w.cycle(ctx)
-		may := w.rule(ctx, w.role("engineers"))
-		ann, ben = may(w.upn("ann")), may(w.upn("ben"))
-		a.attach(ctx, "ben--"+w.name+".example.com", w.role("engineers"), "")
-		Expect(w.tenant.Disable(w.upn("cho"))).To(Succeed())
-		w.cycle(ctx)
-		expectAllowed(ctx, ann)
-		expectAllowed(ctx, ben)
-		expectUser(ctx, w.upn("cho"), v1alpha1.StateSuspended, v1alpha1.LevelUser)
+// leaving is an identity provider that is deleted: ann is in a group of it, ben has the
+// same role by an attachment, and cho is suspended.
+type leaving struct {
+	*world
+	administrator administrator
+	ann, ben      verdict.Question
+}
+
+func newLeaving(ctx context.Context) *leaving {
+	GinkgoHelper()
+	w := &leaving{world: newWorld(ctx, entra.Options{}), administrator: newAdministrator(ctx)}
+	w.addPeople("ann", "ben", "cho")
+	Expect(w.tenant.Assign(w.upn("ann"), w.upn("ben"), w.upn("cho"))).To(Succeed())
+	w.addGroup("Engineers", w.upn("ann"), w.upn("cho"))
+	w.cycle(ctx)
+	may := w.rule(ctx, w.role("engineers"))
+	w.ann, w.ben = may(w.upn("ann")), may(w.upn("ben"))
+	w.administrator.attach(ctx, "ben--"+w.name+".example.com", w.role("engineers"), "")
+	Expect(w.tenant.Disable(w.upn("cho"))).To(Succeed())
+	w.cycle(ctx)
+	expectAllowed(ctx, w.ann)
+	expectAllowed(ctx, w.ben)
+	expectUser(ctx, w.upn("cho"), v1alpha1.StateSuspended, v1alpha1.LevelUser)
+	return w
+}
+
+func (w *leaving) provider() *v1alpha1.IdentityProvider {
+	return &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: w.name}}
+}
+
+func (w *leaving) delete(ctx context.Context, policy v1alpha1.DeletionPolicy) {
+	GinkgoHelper()
+	Expect(merge(ctx, w.administrator, w.provider(), `{"spec":{"deletionPolicy":%q}}`, policy)).To(Succeed())
+	Expect(w.administrator.Delete(ctx, w.provider())).To(Succeed())
+}
+
+func (w *leaving) expectGone(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		err := shared.Client().Get(ctx, client.ObjectKeyFromObject(w.provider()), w.provider())
+		g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		// It waits for the SCIM requests that may still be under way.
+	}).WithContext(ctx).WithTimeout(time.Minute).Should(Succeed())
+	for _, name := range []string{"ann", "ben", "cho"} {
+		user(ctx, Default, w.upn(name)) // people are never deleted with it
+	}
+	expectError(send(ctx, w.raw, http.MethodGet, "/Users", ""), http.StatusNotFound, "")
+}
+
+func (w *leaving) expectUnchanged(ctx context.Context) {
+	GinkgoHelper()
+	Consistently(func(g Gomega) {
+		g.Expect(judge.May(ctx, w.ann)).To(BeTrue())
+		g.Expect(judge.May(ctx, w.ben)).To(BeTrue())
+	}).WithContext(ctx).WithTimeout(500 * time.Millisecond).WithPolling(interval).Should(Succeed())
+}
+
+var _ = Describe("An identity provider that is deleted", Ordered, func() {
+	// All at once, since each waits for requests.
+	gone := map[v1alpha1.DeletionPolicy]*leaving{v1alpha1.DeletionFreeze: nil, v1alpha1.DeletionSuspend: nil, v1alpha1.DeletionRelease: nil}
+	BeforeAll(func(ctx SpecContext) {
+		for policy := range gone {
+			gone[policy] = newLeaving(ctx)
+			gone[policy].delete(ctx, policy)
+		}
+		for _, w := range gone {
+			w.expectGone(ctx)
+		}
 	})
 
-	remove := func(ctx context.Context, policy v1alpha1.DeletionPolicy) {
-		GinkgoHelper()
-		p := &v1alpha1.IdentityProvider{ObjectMeta: metav1.ObjectMeta{Name: w.name}}
-		Expect(merge(ctx, a, p, `{"spec":{"deletionPolicy":%q}}`, policy)).To(Succeed())
-		Expect(a.Delete(ctx, p)).To(Succeed())
-		Eventually(func(g Gomega) {
-			err := shared.Client().Get(ctx, client.ObjectKeyFromObject(p), p)
-			g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-			// It waits for the SCIM requests that may still be under way.
-		}).WithContext(ctx).WithTimeout(time.Minute).Should(Succeed())
-		for _, name := range []string{"ann", "ben", "cho"} {
-			user(ctx, Default, w.upn(name)) // people are never deleted with it
-		}
-		expectError(send(ctx, w.raw, http.MethodGet, "/Users", ""), http.StatusNotFound, "")
-	}
-
-	unchanged := func(ctx context.Context) {
-		GinkgoHelper()
-		Consistently(func(g Gomega) {
-			g.Expect(judge.May(ctx, ann)).To(BeTrue())
-			g.Expect(judge.May(ctx, ben)).To(BeTrue())
-		}).WithContext(ctx).WithTimeout(500 * time.Millisecond).WithPolling(interval).Should(Succeed())
-	}
-
 	It("with policy Freeze leaves everything as it is, and one of the same name goes on", func(ctx SpecContext) {
-		remove(ctx, v1alpha1.DeletionFreeze)
-		unchanged(ctx)
+		w := gone[v1alpha1.DeletionFreeze]
+		w.expectUnchanged(ctx)
 		w.connect(ctx, entra.Options{}) // and a job that begins anew
 		report := w.cycle(ctx)
 		Expect(report.UsersCreated+report.UsersUpdated+report.GroupsCreated).To(BeZero(), "nobody is created anew: %+v", report)
 		Expect(w.tenant.Disable(w.upn("ann"))).To(Succeed())
 		w.cycle(ctx)
-		expectDenied(ctx, ann)
+		expectDenied(ctx, w.ann)
 	})
 
 	It("with policy Suspend takes everything from everybody, for a reason of its own, until one of the same name restores them", func(ctx SpecContext) {
-		remove(ctx, v1alpha1.DeletionSuspend)
-		expectDenied(ctx, ann)
-		expectDenied(ctx, ben)
+		w := gone[v1alpha1.DeletionSuspend]
+		expectDenied(ctx, w.ann)
+		expectDenied(ctx, w.ben)
 		u := expectUser(ctx, w.upn("ann"), v1alpha1.StateSuspended, v1alpha1.LevelUser)
 		Expect(u.Status.Reason).To(Equal(access.ReasonProviderDeleted))
 		w.connect(ctx, entra.Options{}) // and a job that begins anew
 		w.cycle(ctx)
-		expectAllowed(ctx, ann)
-		Expect(judge.May(ctx, ben)).To(BeFalse(), "what was attached before the suspension")
+		expectAllowed(ctx, w.ann)
+		Expect(judge.May(ctx, w.ben)).To(BeFalse(), "what was attached before the suspension")
 		expectUser(ctx, w.upn("cho"), v1alpha1.StateSuspended, v1alpha1.LevelUser)
 	})
 
 	It("with policy Release makes everything local, with the same access, for administrators to manage", func(ctx SpecContext) {
-		remove(ctx, v1alpha1.DeletionRelease)
-		unchanged(ctx)
+		w := gone[v1alpha1.DeletionRelease]
+		w.expectUnchanged(ctx)
 		u := expectUser(ctx, w.upn("ann"), v1alpha1.StateActive, v1alpha1.LevelUser, w.role("engineers"))
 		Expect(u.Spec.Provider).To(BeEmpty())
 		Expect(u.Status.ManagedBy).To(Equal(v1alpha1.LocalManager))
 		Expect(u.Status.Roles[0].Sources[0].Kind).To(Equal(v1alpha1.SourceRoleAttachment))
 		Expect(get(ctx, Default, w.role("engineers"), &v1alpha1.ProvisionedRole{}).Spec.Provider).To(BeEmpty())
 		By("an administrator taking the role away and changing a name")
-		Expect(a.Delete(ctx, rattach(u.Status.Roles[0].Sources[0].Name))).To(Succeed())
-		expectDenied(ctx, ann)
-		Expect(merge(ctx, a, puser(u.Name), `{"spec":{"displayName":"Ann, ours now"}}`)).To(Succeed())
+		Expect(w.administrator.Delete(ctx, rattach(u.Status.Roles[0].Sources[0].Name))).To(Succeed())
+		expectDenied(ctx, w.ann)
+		Expect(merge(ctx, w.administrator, puser(u.Name), `{"spec":{"displayName":"Ann, ours now"}}`)).To(Succeed())
 		expectUser(ctx, w.upn("cho"), v1alpha1.StateSuspended, v1alpha1.LevelUser)
 	})
 })
