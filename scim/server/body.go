@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"mime"
 	"net"
 	"net/http"
@@ -117,26 +118,38 @@ func syntaxError(offset int, format string, args ...any) *scim.Error {
 	return scim.BadRequest(scim.InvalidSyntax, "at byte %d the body %s", max(offset, 0)+1, fmt.Sprintf(format, args...))
 }
 
-// tooDeep returns where MaxDepth is exceeded, or -1. It only counts brackets
-// outside of strings; whether they match is the decoder's matter.
+// tooDeep returns where MaxDepth is exceeded, or -1. Whether brackets match is the
+// decoder's matter.
 func tooDeep(data []byte) int {
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{', c == '[':
+	depth := 0
+	for i, c := range unquoted(data) {
+		switch c {
+		case '{', '[':
 			if depth++; depth > MaxDepth {
 				return i
 			}
-		case c == '}', c == ']':
+		case '}', ']':
 			depth--
 		}
 	}
 	return -1
+}
+
+// unquoted are the bytes of JSON outside of strings, by their offsets.
+func unquoted(data []byte) iter.Seq2[int, byte] {
+	return func(yield func(int, byte) bool) {
+		quoted := false
+		for i := 0; i < len(data); i++ {
+			switch c := data[i]; {
+			case quoted && c == '\\':
+				i++
+			case c == '"':
+				quoted = !quoted
+			case !quoted && !yield(i, c):
+				return
+			}
+		}
+	}
 }
 
 func invalidUTF8(data []byte) int {

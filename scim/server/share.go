@@ -129,19 +129,13 @@ const listedWeight = 1200
 // weigh returns how much memory JSON takes when it is decoded, beside its texts.
 func weigh(data []byte) int64 {
 	var weight int64
-	quoted := false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == ':':
+	for _, c := range unquoted(data) {
+		switch c {
+		case ':':
 			weight += memberWeight
-		case c == '{', c == '[':
+		case '{', '[':
 			weight += containerWeight
-		case c == ',':
+		case ',':
 			weight += valueWeight
 		}
 	}
