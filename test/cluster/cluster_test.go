@@ -113,6 +113,7 @@ var _ = Describe("A cluster", func() {
 
 	It("hangs while the API server is paused", func(ctx SpecContext) {
 		Expect(shared.PauseAPIServer()).To(Succeed())
+		DeferCleanup(shared.ResumeAPIServer)
 		short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 		defer cancel()
 		Expect(shared.Client().List(short, &corev1.NamespaceList{})).To(MatchError(context.DeadlineExceeded))

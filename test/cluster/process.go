@@ -148,7 +148,16 @@ func (p *process) tail() string {
 	return strings.Join(lines[max(0, len(lines)-20):], "\n")
 }
 
-// pause freezes it: its sockets stay open and nobody answers.
-func (p *process) pause() error { return p.signal(syscall.SIGSTOP) }
+// pause freezes it: its sockets stay open and nobody answers. It returns when the kernel
+// has stopped all of its threads, one of which may have been about to answer.
+func (p *process) pause() error {
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	if err := awaitStop(p.cmd.Process.Pid); err != nil {
+		return fmt.Errorf("waiting for %s to stop: %w", p.name, err)
+	}
+	return nil
+}
 
 func (p *process) resume() error { return p.signal(syscall.SIGCONT) }
