@@ -1,15 +1,15 @@
 package main
 
 import (
-	"crypto/tls"
 	"errors"
-	"net"
 	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/rollcall-dev/rollcall/internal/cli/doctor"
 )
 
 // takes is the annotation of a verb that says who may use it.
@@ -43,7 +43,7 @@ func advice(cmd *cobra.Command, err error) string {
 		return "Is Rollcall installed in this cluster? See kubectl config current-context, and kubectl rollcall doctor."
 	case apierrors.IsUnauthorized(err):
 		return "Sign in again: the API server does not take what this kubeconfig has to say who you are."
-	case errors.As(err, new(*net.OpError)), errors.As(err, new(*net.DNSError)), errors.As(err, new(*tls.CertificateVerificationError)):
+	case doctor.Unreachable(err):
 		return "Is the cluster reachable, and the kubeconfig that of the right one? See kubectl cluster-info."
 	default:
 		return ""

@@ -41,7 +41,7 @@ func (s *store) put(seen, record resourcelock.LeaderElectionRecord) error {
 	return nil
 }
 
-// remote is a replica's way to the store.
+// remote is a replica's way to the store. Its time is that of a synctest bubble.
 type remote struct {
 	*store
 	identity string

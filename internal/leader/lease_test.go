@@ -179,14 +179,21 @@ func TestOneWaitsForTheTermOfItsHolder(t *testing.T) {
 	}
 }
 
+// overtaken are a replica that has led, and the one that leads now.
+func overtaken(t *testing.T) (shared *lock, a, b *Lease) {
+	t.Helper()
+	shared = &lock{}
+	a, b = LeaseOn(&replica{shared, "a:1_x"}, time.Now), LeaseOn(&replica{shared, "b:1_x"}, time.Now)
+	hold(t, a)
+	hold(t, b)
+	return shared, a, b
+}
+
 // The election gives back what it last knew to be its own, which may be somebody else's by
 // then: who would lead on for its term, while others take the lease.
 func TestALeaseOfSomebodyElseIsNotGivenBack(t *testing.T) {
 	t.Parallel()
-	shared := &lock{}
-	a, b := LeaseOn(&replica{shared, "a:1_x"}, time.Now), LeaseOn(&replica{shared, "b:1_x"}, time.Now)
-	hold(t, a)
-	hold(t, b)
+	shared, a, b := overtaken(t)
 	if _, _, err := a.Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -202,10 +209,7 @@ func TestALeaseOfSomebodyElseIsNotGivenBack(t *testing.T) {
 // led, whether or not that one still does.
 func TestWhoWasOvertakenNeverLeadsAgain(t *testing.T) {
 	t.Parallel()
-	shared := &lock{}
-	a, b := LeaseOn(&replica{shared, "a:1_x"}, time.Now), LeaseOn(&replica{shared, "b:1_x"}, time.Now)
-	hold(t, a)
-	hold(t, b)
+	_, a, b := overtaken(t)
 	if err := b.Update(t.Context(), resourcelock.LeaderElectionRecord{}); err != nil {
 		t.Fatal(err)
 	}

@@ -50,9 +50,6 @@ func (s *Store) Authenticate(ctx context.Context, provider, presented string) (t
 		client.MatchingLabels{v1alpha1.TokenLabel: provider}, client.UnsafeDisableDeepCopy); err != nil {
 		return "", fmt.Errorf("read the tokens of %q: %w", provider, err)
 	}
-	if len(secrets.Items) == 0 {
-		return "", ErrUnauthenticated
-	}
 	owner := &v1alpha1.IdentityProvider{}
 	if err := s.reader.Get(ctx, client.ObjectKey{Name: provider}, owner, client.UnsafeDisableDeepCopy); apierrors.IsNotFound(err) {
 		return "", ErrUnauthenticated

@@ -180,7 +180,7 @@ func (b *bulk) perform(ctx context.Context, x *exchange, do func(context.Context
 	held := b.request.memory
 	defer func() {
 		// Of what the operation has read nothing is in the answer.
-		b.h.bodies.give(b.request.provider, b.request.memory-held)
+		b.h.memory.give(b.request.provider, b.request.memory-held)
 		b.request.memory = held
 	}()
 	ctx, audited := b.h.audited(ctx, x, start)

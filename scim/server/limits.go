@@ -47,11 +47,11 @@ const (
 	// MaxInFlight is how many requests are worked on at once, and three quarters of it
 	// how many of one provider.
 	MaxInFlight = 256
-	// MaxBodyMemory bounds the memory that the bodies of all these take together, and
+	// MaxMemory bounds the memory that the bodies of all these take together, and
 	// what they are answered with of the attributes that clients have stored, in bytes;
 	// and three quarters of it those of one provider. One of MaxBody bytes can take fifty
 	// times as much when it is decoded.
-	MaxBodyMemory = 256 << 20
+	MaxMemory = 256 << 20
 
 	// MaxListedMembers is how many members the groups of one list have together;
 	// groups beyond are for the next page. A single group is never cut.
@@ -100,7 +100,7 @@ type Limits struct {
 	MaxBody          int64
 	RequestTimeout   time.Duration
 	MaxInFlight      int
-	MaxBodyMemory    int64
+	MaxMemory        int64
 	MaxBulks         int
 	MaxListedMembers int
 	MaxMemberLists   int
@@ -116,7 +116,7 @@ func (l Limits) withDefaults() Limits {
 	l.MaxBody = orDefault(l.MaxBody, MaxBody)
 	l.RequestTimeout = orDefault(l.RequestTimeout, RequestTimeout)
 	l.MaxInFlight = orDefault(l.MaxInFlight, MaxInFlight)
-	l.MaxBodyMemory = orDefault(l.MaxBodyMemory, MaxBodyMemory)
+	l.MaxMemory = orDefault(l.MaxMemory, MaxMemory)
 	l.MaxBulks = orDefault(l.MaxBulks, MaxBulks)
 	l.MaxListedMembers = orDefault(l.MaxListedMembers, MaxListedMembers)
 	l.MaxMemberLists = orDefault(l.MaxMemberLists, MaxMemberLists)

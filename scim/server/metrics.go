@@ -50,7 +50,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"provider", "reason"}),
 		throttled: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "rollcall_scim_throttled_total",
-			Help: "SCIM requests refused because of a limit: in_flight, provider, bodies, bulks, member_lists, rate or authentication.",
+			Help: "SCIM requests refused because of a limit: in_flight, provider, memory, bulks, member_lists, rate or authentication.",
 		}, []string{"reason"}),
 		panics: f.NewCounter(prometheus.CounterOpts{
 			Name: "rollcall_scim_panics_total",
@@ -61,7 +61,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Groups of several members that a request replaced by a single one. Some clients send this when they mean to add a member.",
 		}, []string{"provider"}),
 	}
-	for _, reason := range []string{limitInFlight, limitProvider, limitBodies, limitBulks, limitMemberLists, limitRate, limitAuthentication} {
+	for _, reason := range []string{limitInFlight, limitProvider, limitMemory, limitBulks, limitMemberLists, limitRate, limitAuthentication} {
 		m.throttled.WithLabelValues(reason) // a counter that isn't there can't be seen to rise
 	}
 	return m
@@ -71,7 +71,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 const (
 	limitInFlight       = "in_flight"
 	limitProvider       = "provider"
-	limitBodies         = "bodies"
+	limitMemory         = "memory"
 	limitBulks          = "bulks"
 	limitMemberLists    = "member_lists"
 	limitRate           = "rate"

@@ -60,9 +60,9 @@ type handler struct {
 	// memberLists has an element for each list of groups with members that is
 	// being made or sent.
 	memberLists chan struct{}
-	// requests are those in flight, and bodies the memory that theirs take, of each
-	// provider.
-	requests, bodies *shares
+	// requests are those in flight, and memory is what their bodies and answers take, of
+	// each provider.
+	requests, memory *shares
 	cursors          cursorKey
 	providers        *buckets
 	failures         *buckets
@@ -91,7 +91,7 @@ func New(b Backend, o Options) http.Handler {
 	h.bulks = make(chan struct{}, h.limits.MaxBulks)
 	h.memberLists = make(chan struct{}, h.limits.MaxMemberLists)
 	h.requests = newShares(int64(h.limits.MaxInFlight))
-	h.bodies = newShares(h.limits.MaxBodyMemory)
+	h.memory = newShares(h.limits.MaxMemory)
 	h.providers = newBuckets(h.limits.ProviderRate, h.limits.ProviderBurst)
 	h.failures = newBuckets(h.limits.FailureRate, h.limits.FailureBurst)
 	h.refusals = newBuckets(refusalRate, refusalBurst)
@@ -121,7 +121,7 @@ type exchange struct {
 	// bulk, if not nil, is which operation of a bulk request this is.
 	bulk *BulkOperation
 	// entered says that it counts for its provider's share of the requests, and memory
-	// is how much of the memory for bodies it has.
+	// is how much of the memory it has.
 	entered bool
 	memory  int64
 	// sent, if not nil, is called when the answer has been sent.

@@ -357,7 +357,7 @@ func (s *service) wantMetrics(name, kind string, lines ...string) {
 func (s *service) wantThrottled(limit string, n int) {
 	s.t.Helper()
 	var lines []string
-	for _, l := range []string{"authentication", "bodies", "bulks", "in_flight", "member_lists", "provider", "rate"} {
+	for _, l := range []string{"authentication", "bulks", "in_flight", "member_lists", "memory", "provider", "rate"} {
 		count := 0
 		if l == limit {
 			count = n

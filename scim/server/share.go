@@ -63,13 +63,13 @@ func (h *handler) leave(x *exchange) {
 
 // release gives back the memory that the request has had, when its answer has been
 // sent, which takes some until then.
-func (h *handler) release(x *exchange) { h.bodies.give(x.provider, x.memory) }
+func (h *handler) release(x *exchange) { h.memory.give(x.provider, x.memory) }
 
 // mayShow counts memory for what an answer will show: decoded, and as JSON for each
 // resource and for all.
 func (h *handler) mayShow(x *exchange, s scim.Stored) error {
 	n := weigh(s.JSON) + 4*int64(len(s.JSON)) + listedWeight*int64(s.Listed)
-	if x.memory+n > h.bodies.most {
+	if x.memory+n > h.memory.most {
 		return scim.BadRequest(scim.TooMany, "the answer would be too large: ask for fewer resources at once, by count, or with excludedAttributes=members")
 	}
 	return h.occupy(x, n)
@@ -77,14 +77,14 @@ func (h *handler) mayShow(x *exchange, s scim.Stored) error {
 
 // occupy counts memory that the request's body takes, or its answer, until release.
 func (h *handler) occupy(x *exchange, n int64) error {
-	if x.memory+n > h.bodies.most {
+	if x.memory+n > h.memory.most {
 		return &scim.Error{
 			Status: http.StatusRequestEntityTooLarge,
 			Detail: "the body has too many values: send less at once",
 		}
 	}
-	if !h.bodies.take(x.provider, n) {
-		h.metrics.throttled.WithLabelValues(limitBodies).Inc()
+	if !h.memory.take(x.provider, n) {
+		h.metrics.throttled.WithLabelValues(limitMemory).Inc()
 		return busy("too many large bodies and answers at once: try again later, or with less at once")
 	}
 	x.memory += n

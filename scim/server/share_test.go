@@ -54,7 +54,7 @@ func TestOneProviderLeavesRoomForOthers(t *testing.T) {
 	})
 
 	t.Run("large bodies", func(t *testing.T) {
-		s := start(t, server.Options{Limits: server.Limits{MaxBodyMemory: 64 << 10}})
+		s := start(t, server.Options{Limits: server.Limits{MaxMemory: 64 << 10}})
 		d := &entering{s.directory, make(chan struct{}, 8), make(chan struct{})}
 		s.backend.directories["entra"] = d
 		leave := sync.OnceFunc(func() { close(d.leave) })
@@ -64,7 +64,7 @@ func TestOneProviderLeavesRoomForOthers(t *testing.T) {
 		go func() { done <- s.do("POST", "/Users", large("first")).status }()
 		<-d.entered
 		wantRetryAfter(t, s.do("POST", "/Users", large("second")).wantError(503, ""))
-		s.wantThrottled("bodies", 1)
+		s.wantThrottled("memory", 1)
 		s.do("GET", "/Users", "").want(200)
 		others(s).want(201)
 		leave()
@@ -75,7 +75,7 @@ func TestOneProviderLeavesRoomForOthers(t *testing.T) {
 	})
 
 	t.Run("large answers", func(t *testing.T) {
-		s := start(t, server.Options{Limits: server.Limits{MaxBodyMemory: 64 << 10}})
+		s := start(t, server.Options{Limits: server.Limits{MaxMemory: 64 << 10}})
 		entered, gate := make(chan struct{}, 8), make(chan struct{})
 		leave := sync.OnceFunc(func() { close(gate) })
 		t.Cleanup(leave)
@@ -92,7 +92,7 @@ func TestOneProviderLeavesRoomForOthers(t *testing.T) {
 		go func() { done <- s.do("GET", "/Users/x", "").status }()
 		<-entered
 		wantRetryAfter(t, s.do("GET", "/Users/x", "").wantError(503, ""))
-		s.wantThrottled("bodies", 1)
+		s.wantThrottled("memory", 1)
 		leave()
 		if status := <-done; status != 200 {
 			t.Errorf("status %d: want 200", status)
@@ -106,6 +106,6 @@ func TestOneProviderLeavesRoomForOthers(t *testing.T) {
 	t.Run("a body that would never fit", func(t *testing.T) {
 		s := start(t, server.Options{})
 		s.do("POST", "/Users", `{"a":[0`+strings.Repeat(`,{"":0}`, 500_000)+`]}`).wantError(413, "")
-		s.wantThrottled("bodies", 0)
+		s.wantThrottled("memory", 0)
 	})
 }

@@ -80,9 +80,9 @@ func (w *leaving) expectUnchanged(ctx context.Context) {
 
 var _ = Describe("An identity provider that is deleted", Ordered, func() {
 	// All at once, since each waits for requests.
-	gone := map[v1alpha1.DeletionPolicy]*leaving{v1alpha1.DeletionFreeze: nil, v1alpha1.DeletionSuspend: nil, v1alpha1.DeletionRelease: nil}
+	gone := map[v1alpha1.DeletionPolicy]*leaving{}
 	BeforeAll(func(ctx SpecContext) {
-		for policy := range gone {
+		for _, policy := range []v1alpha1.DeletionPolicy{v1alpha1.DeletionFreeze, v1alpha1.DeletionSuspend, v1alpha1.DeletionRelease} {
 			gone[policy] = newLeaving(ctx)
 			gone[policy].delete(ctx, policy)
 		}

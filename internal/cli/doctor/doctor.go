@@ -125,7 +125,7 @@ func (d *Doctor) unreadable(check string, err error) {
 		f.Result, f.Cure = Skipped, anotherCure
 	case apierrors.IsUnauthorized(err):
 		f.Cure = "sign in again: the API server does not take what this kubeconfig has to say who you are"
-	case errors.As(err, new(*net.OpError)), errors.As(err, new(*net.DNSError)), errors.As(err, new(*tls.CertificateVerificationError)):
+	case Unreachable(err):
 		f.Cure = "see whether the cluster is reachable, and the kubeconfig that of the right one: kubectl cluster-info"
 	}
 	d.findings = append(d.findings, f)
@@ -135,6 +135,11 @@ func (d *Doctor) unreadable(check string, err error) {
 // len(d.findings).
 func (d *Doctor) failedSince(mark int) bool {
 	return slices.ContainsFunc(d.findings[mark:], func(f Finding) bool { return f.Result != OK })
+}
+
+// Unreachable says that no API server has answered, or one that may be anybody's.
+func Unreachable(err error) bool {
+	return errors.As(err, new(*net.OpError)) || errors.As(err, new(*net.DNSError)) || errors.As(err, new(*tls.CertificateVerificationError))
 }
 
 func pointers[T any](items []T) []*T {

@@ -6,16 +6,12 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/rollcall-dev/rollcall/api/v1alpha1"
 )
 
 // storing is an API server that stores Secrets and answers what the test says.
@@ -75,34 +71,5 @@ func TestATokenThatTheServerDidNotAnswerForIsTakenBack(t *testing.T) {
 				t.Errorf("%d are left, want %d", len(c.stored), tc.kept)
 			}
 		})
-	}
-}
-
-// The status of an attachment may be older than the suspension that has made it void:
-// nobody is told that they have what they have not.
-func TestAnAttachmentThatASuspensionMadeVoidDoesNotStand(t *testing.T) {
-	a := &v1alpha1.RoleAttachment{
-		Spec:   v1alpha1.RoleAttachmentSpec{User: "u", Role: "r", Epoch: ptr.To[int64](1)},
-		Status: v1alpha1.RoleAttachmentStatus{State: v1alpha1.AttachmentActive},
-	}
-	u, r := &v1alpha1.ProvisionedUser{}, &v1alpha1.ProvisionedRole{}
-	u.Spec.Suspensions = 1
-	if !stands(a, u, r) {
-		t.Error("one that gives the role does not stand")
-	}
-	u.Spec.Suspensions = 2
-	if stands(a, u, r) {
-		t.Error("one that is void stands")
-	}
-}
-
-// Who was made while no manager runs is not suspended.
-func TestAUserWhomNoManagerHasSeenCountsByTheirSpec(t *testing.T) {
-	var r providerRow
-	r.count(&v1alpha1.ProvisionedUser{})
-	r.count(&v1alpha1.ProvisionedUser{Spec: v1alpha1.ProvisionedUserSpec{Active: ptr.To(false)}})
-	r.count(&v1alpha1.ProvisionedUser{Spec: v1alpha1.ProvisionedUserSpec{DeprovisionedAt: &metav1.Time{Time: time.Now()}}})
-	if r.Active != 1 || r.Suspended != 1 || r.Deprovisioned != 1 {
-		t.Errorf("counted %+v", r)
 	}
 }
